@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* view.h — a consistent read at one durable seq: streams and idempotency keys as they were then. */
+#ifndef FIRN_VIEW_H
+#define FIRN_VIEW_H
+
+#include "firn/ledger.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * The ledger as it was at one durable seq. Any number, any thread; blocks nobody. Older than
+ * view_age_max_ns, every call on it answers FIRN_EEXPIRED.
+ */
+typedef struct firn_view firn_view;
+
+FIRN_API FIRN_NODISCARD firn_status firn_view_open(firn_ledger *ledger, firn_view **out_view, firn_error *err);
+/** NULL is accepted. */
+FIRN_API void firn_view_close(firn_view *view);
+/** The last record that the view can see; 0 for an empty ledger. */
+FIRN_API uint64_t firn_view_seq(const firn_view *view);
+
+/** A stream as a view sees it. */
+typedef struct firn_stream {
+    uint32_t id;         /**< Its number, from 1, in the order of first appearance. */
+    uint32_t name_size;  /**< Bytes of name, without the final NUL. */
+    uint64_t version;    /**< Version of its last record: the records it ever had. */
+    uint64_t first_seq;  /**< Its first record. */
+    uint64_t last_seq;   /**< Its last record. */
+    char name[FIRN_STREAM_NAME_SIZE_MAX + 1];
+} firn_stream;
+
+/** @return FIRN_OK, FIRN_ENOTFOUND, FIRN_EEXPIRED. */
+FIRN_API FIRN_NODISCARD firn_status firn_stream_get(firn_view *view, firn_slice name, firn_stream *out_stream,
+                                                    firn_error *err);
+FIRN_API FIRN_NODISCARD firn_status firn_stream_get_by_id(firn_view *view, uint32_t id, firn_stream *out_stream,
+                                                          firn_error *err);
+/** The stream with the lowest id greater than id (0: the first). @return FIRN_OK, FIRN_END, FIRN_EEXPIRED. */
+FIRN_API FIRN_NODISCARD firn_status firn_stream_next(firn_view *view, uint32_t id, firn_stream *out_stream,
+                                                     firn_error *err);
+
+/** The receipt of the batch that recorded an idempotency key. @return FIRN_OK, FIRN_ENOTFOUND (also when expired at the view's last batch), FIRN_EEXPIRED. */
+FIRN_API FIRN_NODISCARD firn_status firn_key_get(firn_view *view, firn_slice scope, firn_slice key,
+                                                 firn_receipt *out_receipt, firn_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

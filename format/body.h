@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* body.h — msgpack bodies: strict checking, and the bodies of the core's own kinds. */
+#ifndef FMT_BODY_H
+#define FMT_BODY_H
+
+#include <stdint.h>
+
+#include "firn/types.h"
+#include "format/verdict.h"
+
+enum {
+    FMT_BODY_VERSION = 1,      /**< Member 0 of every body. */
+    FMT_BODY_DEPTH_MAX = 32,   /**< Containers within containers. */
+    FMT_EVENT_PREFIX_MAX = 8   /**< Bytes before an event's payload: {0: 1, 1: bin}. */
+};
+
+/** Strict: one map, keys small unsigned integers ascending without repetition, key 0 first with an unsigned version ≥ 1,
+    lengths within the body, depth bounded, valid UTF-8 in str, nothing behind. *out_bad: byte offset of what is wrong (may be NULL). */
+fmt_verdict fmt_body_check(firn_slice body, size_t *out_bad);
+
+/** The bytes before an event's payload of this size; returns how many. The body is this prefix and the payload. */
+size_t fmt_event_prefix(uint8_t out[FMT_EVENT_PREFIX_MAX], size_t payload_size);
+/** The payload of an event's body, borrowed from it. Members behind 1 are accepted and skipped. */
+fmt_verdict fmt_event_decode(firn_slice body, firn_slice *out_payload);
+
+/** Body of ledger.key_age: {0: 1, 1: age in ns}. Returns bytes, at most FMT_KEY_AGE_SIZE_MAX. */
+enum { FMT_KEY_AGE_SIZE_MAX = 16 };
+size_t fmt_key_age_encode(uint8_t out[FMT_KEY_AGE_SIZE_MAX], uint64_t age_ns);
+fmt_verdict fmt_key_age_decode(firn_slice body, uint64_t *out_age_ns);
+
+#endif
