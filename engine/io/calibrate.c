@@ -99,10 +99,6 @@ static firn_status scratch_make(frn_io *io, uint64_t size, firn_error *err)
     uint64_t written;
     firn_status status = io->ops->open(io, SCRATCH_NAME, FRN_IO_WRITE | FRN_IO_CREATE, &file, err);
 
-    if (status == FIRN_EEXISTS) {
-        /* A calibration was killed here before. */
-        status = io->ops->open(io, SCRATCH_NAME, FRN_IO_WRITE, &file, err);
-    }
     if (status != FIRN_OK) {
         return status;
     }
@@ -124,6 +120,8 @@ firn_status frn_io_calibrate(frn_io *io, frn_heap *heap, firn_durable_method *ou
     firn_status status;
     uint8_t *data;
 
+    /* One that was killed may have left its file. */
+    (void)io->ops->remove(io, SCRATCH_NAME, NULL);
     io->ops->facts(io, &facts);
     if (facts.path == FIRN_IO_AUTO) {
         *out_method = best;
