@@ -11,12 +11,9 @@
  * description of the lock's file as a registered file: the kernel lets go of it only when the ring has no write left,
  * and until then the lock is taken.
  *
- * Slots. A completion brings back 64 bits; they name a slot, which holds the caller's tag and all that is needed to do the
- * operation again. A slot is written by the queueing thread and handed over by its state; so everything that the
- * queueing thread did before is seen by the reaping thread. The kernel's part in that is invisible to tools.
- *
- * Cancelled work. The kernel's helper threads belong to the thread that submitted; when that thread ends, what they have not
- * begun comes back as ECANCELED, although nobody asked for it. reap() carries such operations out itself.
+ * Slots. A completion brings back 64 bits; they name a slot, which holds the caller's tag. A slot is written by the
+ * queueing thread and handed over by its state; so everything that the queueing thread did before is seen by the reaping
+ * thread. The kernel's part in that is invisible to tools.
  */
 #include "engine/io/backend.h"
 
@@ -35,6 +32,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* user_data of a completion: index of a slot plus 1, or this. */
@@ -43,15 +41,12 @@
 enum { SLOT_FREE = 0, SLOT_TAKEN = 1, SLOT_UNSENT = 2 };
 /* A write of more is cut; the completion says how far it came. */
 enum { WRITE_MAX = 1 << 30 };
+/* One operation at a time; and more than the log ever has in flight. */
+enum { AUX_ENTRIES = 2, MAIN_ENTRIES = 64 };
 
 typedef struct slot {
     _Atomic uint32_t state;
-    frn_posix_file *file;
-    const void *data; /**< NULL: a sync. */
-    size_t size;
-    uint64_t offset;
     uint64_t tag;
-    bool durable;
 } slot;
 
 typedef struct uring_io {
@@ -59,6 +54,7 @@ typedef struct uring_io {
 
     frn_mutex aux_mutex;     /**< Guards aux, aux_broken, lock_fd. */
     struct io_uring aux;
+    bool aux_open;
     int aux_broken;          /**< errno that says that aux cannot be used any more. */
     int lock_fd;             /**< The descriptor of the lock that is held, or -1. */
 
@@ -69,8 +65,8 @@ typedef struct uring_io {
     _Atomic bool wake_pending;
     bool messages;           /**< The kernel has IORING_OP_MSG_RING. */
 
-    bool main_open;
     struct io_uring main;
+    unsigned main_entries;   /**< 0: main is not open, as in an instance that may not write. */
     slot *slots;
     unsigned depth;
     unsigned next_slot;      /**< Queueing thread: where the search for a free slot begins. */
@@ -84,7 +80,7 @@ typedef struct uring_io {
 
 /* Blocking writes. */
 
-static int64_t aux_once(uring_io *u, int fd, const void *data, size_t size, uint64_t offset, bool durable)
+static int64_t aux_once(uring_io *u, int fd, const void *data, size_t size, uint64_t offset)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&u->aux);
     struct io_uring_cqe *cqe;
@@ -93,7 +89,6 @@ static int64_t aux_once(uring_io *u, int fd, const void *data, size_t size, uint
 
     assert(sqe != NULL);
     io_uring_prep_write(sqe, fd, data, (unsigned)size, offset);
-    sqe->rw_flags = durable ? RWF_DSYNC : 0;
     do {
         rc = io_uring_submit_and_wait(&u->aux, 1);
     } while (rc == -EINTR || rc == -EAGAIN || rc == -EBUSY);
@@ -113,32 +108,20 @@ static int64_t aux_once(uring_io *u, int fd, const void *data, size_t size, uint
     return result;
 }
 
-/* Whether an operation ended without having been carried out. */
-static bool not_done(int64_t result)
+static int64_t ring_write(frn_posix *posix, int fd, const void *data, size_t size, uint64_t offset)
 {
-    return result == -ECANCELED || result == -EINTR || result == -EAGAIN;
-}
-
-static int64_t aux_write(uring_io *u, int fd, const void *data, size_t size, uint64_t offset, bool durable)
-{
+    uring_io *u = (uring_io *)posix;
     int64_t result;
 
     frn_mutex_lock(&u->aux_mutex);
     do {
-        result = u->aux_broken != 0
-                     ? -u->aux_broken
-                     : aux_once(u, fd, data, size < WRITE_MAX ? size : WRITE_MAX, offset, durable);
-    } while (not_done(result) && u->aux_broken == 0);
+        result = u->aux_broken != 0 ? -u->aux_broken : aux_once(u, fd, data, size < WRITE_MAX ? size : WRITE_MAX, offset);
+    } while ((result == -EINTR || result == -EAGAIN) && u->aux_broken == 0);
     frn_mutex_unlock(&u->aux_mutex);
     if (result > 0) {
         atomic_fetch_add(&u->posix.ring_bytes, (uint64_t)result);
     }
     return result;
-}
-
-static int64_t ring_write(frn_posix *posix, int fd, const void *data, size_t size, uint64_t offset)
-{
-    return aux_write((uring_io *)posix, fd, data, size, offset, false);
 }
 
 /* The lock. */
@@ -174,7 +157,7 @@ static void uring_file_close(frn_file *file)
             u->lock_fd = -1;
         }
         (void)io_uring_register_files_update(&u->aux, 0, &none, 1);
-        if (u->main_open) {
+        if (u->main_entries > 0) {
             (void)io_uring_register_files_update(&u->main, 0, &none, 1);
         }
         frn_mutex_unlock(&u->aux_mutex);
@@ -184,17 +167,38 @@ static void uring_file_close(frn_file *file)
 
 /* The queue. */
 
-static void main_close(uring_io *u)
+/* A ring with room for one registered file. 0 or -errno. */
+static int ring_open(struct io_uring *ring, unsigned entries, struct io_uring_params *params)
 {
-    if (u->main_open) {
-        io_uring_queue_exit(&u->main);
-        u->main_open = false;
+    int none = -1;
+    int rc = io_uring_queue_init_params(entries, ring, params);
+
+    if (rc != 0) {
+        return rc;
     }
-    frn_free(u->posix.heap, u->slots);
-    frn_free(u->posix.heap, u->unsent);
-    u->slots = NULL;
-    u->unsent = NULL;
-    u->buffers = NULL;
+    rc = io_uring_register_files(ring, &none, 1);
+    if (rc != 0) {
+        io_uring_queue_exit(ring);
+    }
+    return rc;
+}
+
+/* Rings count against RLIMIT_MEMLOCK on some kernels, so the main ring is opened with the instance, when there is still a
+   choice; this is for a caller that wants it larger. */
+static int main_enlarge(uring_io *u, unsigned depth)
+{
+    struct io_uring_params params = {0};
+    int rc;
+
+    if (depth <= u->main_entries) {
+        return 0;
+    }
+    io_uring_queue_exit(&u->main);
+    u->main_entries = 0;
+    atomic_store(&u->wake_pending, false);
+    rc = ring_open(&u->main, depth, &params);
+    u->main_entries = rc == 0 ? params.sq_entries : 0;
+    return rc;
 }
 
 /* A kernel that refuses to pin the buffers costs speed only. */
@@ -226,70 +230,52 @@ static firn_status register_buffers(uring_io *u, void *buffers, size_t buffer_si
     return FIRN_OK;
 }
 
-static firn_status wake_open(uring_io *u, firn_error *err)
+/* Takes back what an earlier queue_open set up; the ring stays. */
+static void queue_close(uring_io *u)
 {
-    int rc;
-
-    if (u->wake_open || u->wake_fd >= 0) {
-        return FIRN_OK;
+    if (u->buffers != NULL && u->main_entries > 0) {
+        (void)io_uring_unregister_buffers(&u->main);
     }
-    if (u->messages) {
-        rc = io_uring_queue_init(2, &u->wake, 0);
-        u->wake_open = rc == 0;
-        return rc == 0 ? FIRN_OK : frn_fail_os(err, -rc, "open the queue");
-    }
-    u->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return u->wake_fd >= 0 ? FIRN_OK : frn_fail_os(err, errno, "open the queue");
+    u->buffers = NULL;
+    frn_free(u->posix.heap, u->slots);
+    frn_free(u->posix.heap, u->unsent);
+    u->slots = NULL;
+    u->unsent = NULL;
 }
 
 static firn_status uring_queue_open(frn_io *io, frn_file *lock, void *buffers, size_t buffer_size,
                                     unsigned buffers_count, unsigned depth, firn_error *err)
 {
     uring_io *u = (uring_io *)io;
-    struct io_uring_params params = {0};
-    firn_status status;
     int lock_fd = lock == NULL ? u->lock_fd : ((frn_posix_file *)lock)->fd;
     int rc;
 
-    assert(depth > 0 && atomic_load(&u->posix.in_flight) == 0);
-    main_close(u);
+    assert(!u->posix.read_only && depth > 0 && atomic_load(&u->posix.in_flight) == 0);
+    queue_close(u);
     u->slots = frn_alloc_zero(u->posix.heap, depth, sizeof *u->slots);
     u->unsent = frn_alloc_zero(u->posix.heap, depth, sizeof *u->unsent);
     if (u->slots == NULL || u->unsent == NULL) {
-        status = frn_fail(err, FIRN_ENOMEM, "open the queue");
-        goto out;
+        return frn_fail(err, FIRN_ENOMEM, "open the queue");
     }
     u->depth = depth;
     u->next_slot = 0;
     u->unsent_count = 0;
-    /* The completion side has twice as many entries: room for depth completions and a wake. */
-    rc = io_uring_queue_init_params(depth, &u->main, &params);
+    rc = main_enlarge(u, depth);
     if (rc != 0) {
-        status = frn_fail_os(err, -rc, "open the queue");
-        goto out;
+        return frn_fail_os(err, -rc, "open the queue");
     }
-    u->main_open = true;
-    rc = io_uring_register_files(&u->main, &lock_fd, 1);
-    if (rc != 0) {
-        status = frn_fail_os(err, -rc, "register the lock");
-        goto out;
+    rc = io_uring_register_files_update(&u->main, 0, &lock_fd, 1);
+    if (rc != 1) {
+        return frn_fail_os(err, -rc, "register the lock");
     }
-    status = wake_open(u, err);
-    if (status == FIRN_OK) {
-        status = register_buffers(u, buffers, buffer_size, buffers_count, err);
-    }
-out:
-    if (status != FIRN_OK) {
-        main_close(u);
-    }
-    return status;
+    return register_buffers(u, buffers, buffer_size, buffers_count, err);
 }
 
-static slot *take_slot(uring_io *u, frn_file *file, uint64_t tag)
+static slot *take_slot(uring_io *u, uint64_t tag)
 {
     slot *s = NULL;
 
-    assert(u->main_open && ((frn_posix_file *)file)->writable);
+    assert(u->slots != NULL);
     /* The caller keeps to depth, so one is free. */
     for (unsigned i = 0; s == NULL; i++) {
         unsigned index = (u->next_slot + i) % u->depth;
@@ -302,7 +288,6 @@ static slot *take_slot(uring_io *u, frn_file *file, uint64_t tag)
         }
     }
     atomic_store_explicit(&s->state, SLOT_TAKEN, memory_order_relaxed);
-    s->file = (frn_posix_file *)file;
     s->tag = tag;
     atomic_fetch_add(&u->posix.in_flight, 1);
     return s;
@@ -318,24 +303,21 @@ static void hand_over(uring_io *u, slot *s, struct io_uring_sqe *sqe)
 static void uring_queue_write(frn_file *file, const void *data, size_t size, uint64_t offset, bool durable, uint64_t tag)
 {
     uring_io *u = (uring_io *)file->io;
-    slot *s = take_slot(u, file, tag);
+    int fd = ((frn_posix_file *)file)->queue_fd;
+    slot *s = take_slot(u, tag);
     struct io_uring_sqe *sqe = io_uring_get_sqe(&u->main);
     const uint8_t *from = data;
     size_t at = u->buffers != NULL && from >= u->buffers ? (size_t)(from - u->buffers) : SIZE_MAX;
 
-    assert(data != NULL && size > 0 && size <= WRITE_MAX);
-    s->data = data;
-    s->size = size;
-    s->offset = offset;
-    s->durable = durable;
+    assert(((frn_posix_file *)file)->writable && data != NULL && size > 0 && size <= WRITE_MAX);
     if (sqe == NULL) {
         assert(atomic_load(&u->broken) != 0);
         return;
     }
     if (at < u->buffer_size * u->buffers_count && size <= u->buffer_size - at % u->buffer_size) {
-        io_uring_prep_write_fixed(sqe, s->file->queue_fd, data, (unsigned)size, offset, (int)(at / u->buffer_size));
+        io_uring_prep_write_fixed(sqe, fd, data, (unsigned)size, offset, (int)(at / u->buffer_size));
     } else {
-        io_uring_prep_write(sqe, s->file->queue_fd, data, (unsigned)size, offset);
+        io_uring_prep_write(sqe, fd, data, (unsigned)size, offset);
     }
     sqe->rw_flags = durable ? RWF_DSYNC : 0;
     hand_over(u, s, sqe);
@@ -344,15 +326,14 @@ static void uring_queue_write(frn_file *file, const void *data, size_t size, uin
 static void uring_queue_sync(frn_file *file, uint64_t tag)
 {
     uring_io *u = (uring_io *)file->io;
-    slot *s = take_slot(u, file, tag);
+    slot *s = take_slot(u, tag);
     struct io_uring_sqe *sqe = io_uring_get_sqe(&u->main);
 
-    s->data = NULL;
     if (sqe == NULL) {
         assert(atomic_load(&u->broken) != 0);
         return;
     }
-    io_uring_prep_fsync(sqe, s->file->fd, IORING_FSYNC_DATASYNC);
+    io_uring_prep_fsync(sqe, ((frn_posix_file *)file)->fd, IORING_FSYNC_DATASYNC);
     hand_over(u, s, sqe);
 }
 
@@ -386,15 +367,6 @@ static void uring_queue_send(frn_io *io)
     }
 }
 
-/* Carries out what the kernel gave back undone. */
-static int64_t do_again(uring_io *u, const slot *s)
-{
-    if (s->data != NULL) {
-        return aux_write(u, s->file->queue_fd, s->data, s->size, s->offset, s->durable);
-    }
-    return fdatasync(s->file->fd) == 0 ? 0 : -errno;
-}
-
 static void finish(uring_io *u, slot *s, int64_t result, frn_completion *out)
 {
     *out = (frn_completion){.tag = s->tag, .result = result};
@@ -422,9 +394,7 @@ static unsigned collect(uring_io *u, frn_completion *out, unsigned max, bool *ou
         }
         s = &u->slots[data - 1];
         (void)atomic_load_explicit(&s->state, memory_order_acquire);
-        if (not_done(result)) {
-            result = do_again(u, s);
-        } else if (result > 0) {
+        if (result > 0) {
             atomic_fetch_add(&u->posix.ring_bytes, (uint64_t)result);
         }
         finish(u, s, result, &out[count++]);
@@ -437,18 +407,21 @@ static unsigned collect(uring_io *u, frn_completion *out, unsigned max, bool *ou
     return count;
 }
 
-/* Sleeps until there is a completion or a wake, at most for left_ns (< 0: no limit). */
-static void wait_in_ring(uring_io *u, int64_t left_ns)
+/* Sleeps until there is a completion or a wake, at most for left_ns (< 0: no limit). Returns true for a wake that cannot
+   come as a completion. */
+static bool wait_in_ring(uring_io *u, int64_t left_ns)
 {
     struct __kernel_timespec ts = {.tv_sec = left_ns / 1000000000, .tv_nsec = left_ns % 1000000000};
     struct io_uring_getevents_arg arg = {.sigmask_sz = _NSIG / 8, .ts = left_ns < 0 ? 0 : (uint64_t)(uintptr_t)&ts};
     int rc = io_uring_enter2((unsigned)u->main.ring_fd, 0, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG,
                              (sigset_t *)&arg, sizeof arg);
 
-    if (rc < 0 && rc != -ETIME && rc != -EINTR) {
-        /* Waiting is forbidden; completions still come, so look again a little later. */
-        (void)usleep(1000);
+    if (rc >= 0 || rc == -ETIME || rc == -EINTR) {
+        return false;
     }
+    /* The process has forbidden itself to wait here, and so to send messages; what is in flight still completes. */
+    (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return atomic_exchange(&u->wake_pending, false);
 }
 
 static bool wait_in_poll(uring_io *u, int64_t left_ns)
@@ -470,7 +443,7 @@ static unsigned uring_reap(frn_io *io, frn_completion *out, unsigned max, int64_
     int64_t deadline_ns = timeout_ns > 0 ? frn_monotonic_ns() + timeout_ns : 0;
     bool woken = false;
 
-    assert(u->main_open && max > 0);
+    assert(u->slots != NULL && max > 0);
     for (;;) {
         unsigned count = collect(u, out, max, &woken);
         int64_t left_ns = timeout_ns > 0 ? deadline_ns - frn_monotonic_ns() : timeout_ns;
@@ -478,11 +451,7 @@ static unsigned uring_reap(frn_io *io, frn_completion *out, unsigned max, int64_
         if (count > 0 || woken || timeout_ns == 0 || (timeout_ns > 0 && left_ns <= 0)) {
             return count;
         }
-        if (u->wake_open) {
-            wait_in_ring(u, left_ns);
-        } else {
-            woken = wait_in_poll(u, left_ns);
-        }
+        woken = u->wake_open ? wait_in_ring(u, left_ns) : wait_in_poll(u, left_ns);
     }
 }
 
@@ -518,7 +487,7 @@ static void uring_reap_wake(frn_io *io)
     uint64_t one = 1;
 
     /* One at a time: what is pending wakes for all that asked. */
-    if (!u->main_open || atomic_exchange(&u->wake_pending, true)) {
+    if (u->main_entries == 0 || atomic_exchange(&u->wake_pending, true)) {
         return;
     }
     if (u->wake_open) {
@@ -532,14 +501,18 @@ static void uring_reap_wake(frn_io *io)
 
 static void rings_close(uring_io *u)
 {
-    main_close(u);
+    if (u->main_entries > 0) {
+        io_uring_queue_exit(&u->main);
+    }
     if (u->wake_open) {
         io_uring_queue_exit(&u->wake);
     }
     if (u->wake_fd >= 0) {
         (void)close(u->wake_fd);
     }
-    io_uring_queue_exit(&u->aux);
+    if (u->aux_open) {
+        io_uring_queue_exit(&u->aux);
+    }
     frn_mutex_done(&u->wake_mutex);
     frn_mutex_done(&u->aux_mutex);
 }
@@ -550,11 +523,12 @@ static void uring_close(frn_io *io)
     frn_heap *heap = u->posix.heap;
 
     /* The memory of writes in flight is the caller's and may go away after this. */
-    while (u->main_open && atomic_load(&u->posix.in_flight) > 0) {
+    while (atomic_load(&u->posix.in_flight) > 0) {
         frn_completion ended;
 
         (void)uring_reap(io, &ended, 1, -1);
     }
+    queue_close(u);
     rings_close(u);
     frn_posix_done(&u->posix);
     frn_free(heap, u);
@@ -579,20 +553,14 @@ static int nothing(struct io_uring *ring)
     return rc;
 }
 
-/* Opens the aux ring and finds out whether the kernel has all that is used. 0 or an errno. */
-static int aux_open(uring_io *u, frn_uring_wake wake)
+/* Whether the kernel has all that is used. 0 or -errno. */
+static int check_kernel(uring_io *u, const struct io_uring_params *params, frn_uring_wake wake)
 {
     static const int needed[] = {IORING_OP_WRITE, IORING_OP_WRITE_FIXED, IORING_OP_FSYNC};
-    struct io_uring_params params = {0};
-    struct io_uring_probe *probe;
-    int none = -1;
-    int rc = io_uring_queue_init_params(2, &u->aux, &params);
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&u->aux);
+    int rc = 0;
 
-    if (rc != 0) {
-        return -rc;
-    }
-    probe = io_uring_get_probe_ring(&u->aux);
-    if (probe == NULL || (params.features & IORING_FEAT_EXT_ARG) == 0 || (params.features & IORING_FEAT_NODROP) == 0) {
+    if (probe == NULL || (params->features & IORING_FEAT_EXT_ARG) == 0 || (params->features & IORING_FEAT_NODROP) == 0) {
         rc = -ENOSYS;
     }
     for (size_t i = 0; rc == 0 && i < sizeof needed / sizeof needed[0]; i++) {
@@ -600,16 +568,33 @@ static int aux_open(uring_io *u, frn_uring_wake wake)
     }
     u->messages = rc == 0 && wake == FRN_URING_WAKE_AUTO && io_uring_opcode_supported(probe, IORING_OP_MSG_RING);
     io_uring_free_probe(probe);
+    return rc == 0 ? nothing(&u->aux) : rc;
+}
+
+/* Opens the rings, all that the instance will need. 0 or -errno; rings_close() takes either. */
+static int rings_open(uring_io *u, frn_uring_wake wake, bool read_only)
+{
+    struct io_uring_params aux_params = {0}, main_params = {0};
+    int rc = ring_open(&u->aux, AUX_ENTRIES, &aux_params);
+
+    u->aux_open = rc == 0;
     if (rc == 0) {
-        rc = io_uring_register_files(&u->aux, &none, 1);
+        rc = check_kernel(u, &aux_params, wake);
     }
-    if (rc == 0) {
-        rc = nothing(&u->aux);
+    if (rc != 0 || read_only) {
+        return rc;
     }
-    if (rc != 0) {
-        io_uring_queue_exit(&u->aux);
+    /* The completion side has twice as many entries: room for as many completions and a wake. */
+    rc = ring_open(&u->main, MAIN_ENTRIES, &main_params);
+    u->main_entries = rc == 0 ? main_params.sq_entries : 0;
+    if (rc == 0 && u->messages) {
+        rc = io_uring_queue_init(AUX_ENTRIES, &u->wake, 0);
+        u->wake_open = rc == 0;
+    } else if (rc == 0) {
+        u->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        rc = u->wake_fd >= 0 ? 0 : -errno;
     }
-    return -rc;
+    return rc;
 }
 
 static const frn_io_ops uring_ops = {
@@ -646,7 +631,7 @@ firn_status frn_io_open_uring(frn_heap *heap, const char *path, const frn_io_opt
 {
     uring_io *u = frn_alloc_zero(heap, 1, sizeof *u);
     firn_status status;
-    int missing;
+    int rc;
 
     if (u == NULL) {
         return frn_fail(err, FIRN_ENOMEM, "open folder %.*s", FRN_POSIX_PATH_TEXT_MAX, path);
@@ -656,15 +641,15 @@ firn_status frn_io_open_uring(frn_heap *heap, const char *path, const frn_io_opt
     u->posix.path = FIRN_IO_URING;
     u->wake_fd = -1;
     u->lock_fd = -1;
-    missing = aux_open(u, wake);
-    if (missing != 0) {
-        frn_free(heap, u);
-        *out_missing = missing;
-        return frn_fail(err, FIRN_EIO, "no io_uring: %s", strerrordesc_np(missing));
-    }
     frn_mutex_init(&u->aux_mutex);
     frn_mutex_init(&u->wake_mutex);
-    status = frn_posix_open_folder(&u->posix, heap, path, options, err);
+    rc = rings_open(u, wake, options->read_only);
+    if (rc != 0) {
+        *out_missing = -rc;
+        status = frn_fail(err, FIRN_EIO, "no io_uring: %s", strerrordesc_np(-rc));
+    } else {
+        status = frn_posix_open_folder(&u->posix, heap, path, options, err);
+    }
     if (status != FIRN_OK) {
         rings_close(u);
         frn_free(heap, u);
