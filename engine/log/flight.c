@@ -311,14 +311,26 @@ static void wake_finished(frn_log *log, uint32_t finished)
     change(&log->turn, &log->turn_waiters);
 }
 
+/* Tells the user of the log that durable moved, or once that the log is poisoned, whoever found that out. Reap lock held. */
+static bool tell(frn_log *log, bool moved)
+{
+    int poisoned = frn_log_poisoned(log);
+    bool news = moved || (poisoned != 0 && !log->poison_told);
+
+    if (news) {
+        log->poison_told = poisoned != 0;
+        if (log->options.progress != NULL) {
+            log->options.progress(log->options.progress_arg, frn_log_durable(log), poisoned);
+        }
+    }
+    return news;
+}
+
 /* One round of the reaper: reap lock held, tail lock not. Returns whether anything completed. */
 static bool take_round(frn_log *log, int64_t timeout_ns)
 {
     frn_completion completions[COMPLETIONS_MAX];
-    uint64_t before = atomic_load_explicit(&log->durable, memory_order_relaxed);
-    int poisoned_before = atomic_load(&log->poisoned);
     uint32_t finished;
-    uint64_t durable;
     unsigned count;
 
     atomic_store(&log->reaping, true);
@@ -346,12 +358,9 @@ static bool take_round(frn_log *log, int64_t timeout_ns)
     send_sync(log);
     frn_flight_send_due(log);
     frn_flight_seal(log);
-    durable = atomic_load_explicit(&log->durable, memory_order_relaxed);
     frn_mutex_unlock(&log->tail);
     wake_finished(log, finished);
-    if (log->options.progress != NULL && (durable != before || atomic_load(&log->poisoned) != poisoned_before)) {
-        log->options.progress(log->options.progress_arg, durable, atomic_load(&log->poisoned));
-    }
+    (void)tell(log, finished != 0);
     return true;
 }
 
@@ -443,6 +452,7 @@ bool frn_log_drive(frn_log *log, int64_t timeout_ns)
     if (prepare_round(log)) {
         moved = take_round(log, timeout_ns);
     }
+    moved |= tell(log, false);
     hand_over(log);
     return moved;
 }

@@ -173,6 +173,7 @@ struct frn_log {
 
     frn_mutex reap;
     atomic_bool reaping;           /**< A thread may be asleep in the seam's reap. */
+    bool poison_told;              /**< progress was called for the poisoning. Guarded by the reap lock. */
 
     /* Guarded by the list lock. */
     frn_mutex list;
