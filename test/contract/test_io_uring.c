@@ -273,7 +273,7 @@ static void test_no_pinned_memory(void **state)
     judge(io_child_run(with_little_pinned_memory, &limited));
 }
 
-enum { PIECE = 1 << 20, PIECES = 16, KILLS = 6 };
+enum { PIECE = 1 << 20, PIECES = 32, KILLS = 6 };
 
 /* Writes pieces in flight for ever, round after round with another byte; tells through fd when it is under way. */
 static void write_until_killed(int fd)
@@ -311,19 +311,23 @@ static void write_until_killed(int fd)
     }
 }
 
-static void read_all(frn_file *file, uint8_t *data)
+/* The last block of every piece, the last piece first: what is written last is looked at first. */
+static void read_samples(frn_file *file, uint8_t *data)
 {
-    size_t got;
+    for (unsigned i = PIECES; i-- > 0;) {
+        size_t got;
 
-    assert_int_equal(file->ops->read_device(file, data, (size_t)PIECE * PIECES, 0, &got, NULL), FIRN_OK);
-    assert_int_equal(got, (size_t)PIECE * PIECES);
+        assert_int_equal(file->ops->read_device(file, data + (size_t)i * BLOCK, BLOCK, (uint64_t)(i + 1) * PIECE - BLOCK,
+                                                &got, NULL), FIRN_OK);
+        assert_int_equal(got, BLOCK);
+    }
 }
 
 /* When a writer is killed with writes in flight, who then gets the lock sees no byte change any more. */
 static void test_killed_with_writes_in_flight(void **state)
 {
-    uint8_t *first = aligned_alloc(BLOCK, (size_t)PIECE * PIECES);
-    uint8_t *later = aligned_alloc(BLOCK, (size_t)PIECE * PIECES);
+    uint8_t *first = aligned_alloc(BLOCK, (size_t)BLOCK * PIECES);
+    uint8_t *later = aligned_alloc(BLOCK, (size_t)BLOCK * PIECES);
     unsigned waited = 0;
     struct said said;
     frn_file *lock = NULL, *file = NULL;
@@ -359,11 +363,11 @@ static void test_killed_with_writes_in_flight(void **state)
         while (io->ops->lock(lock, NULL) == FIRN_EBUSY) {
             waited++;
         }
-        read_all(file, first);
+        read_samples(file, first);
         /* No writer is left that could be late: what was in flight has landed before the lock was to be had. */
-        (void)usleep(20000);
-        read_all(file, later);
-        assert_memory_equal(first, later, (size_t)PIECE * PIECES);
+        (void)usleep(50000);
+        read_samples(file, later);
+        assert_memory_equal(first, later, (size_t)BLOCK * PIECES);
         assert_int_equal(waitpid(child, NULL, 0), child);
         io->ops->file_close(lock);
         assert_int_equal(io->ops->open(io, "lock", FRN_IO_WRITE, &lock, NULL), FIRN_OK);
