@@ -2,9 +2,9 @@
 /*
  * calibrate.c — measure which way of making a write durable is the fastest on this disk.
  *
- * Each method overwrites blocks of a scratch file that was filled before, one write at a time as a lone writer does, and
- * is judged by its median. What fails is left out; if everything fails, the most modest method is named, and the log's
- * own first write will say what is wrong with the disk.
+ * Each method overwrites blocks of a scratch file that was filled before, one write at a time as a lone writer does,
+ * and is judged by its median. What fails is left out; if everything fails, the most modest method is named, and the
+ * log's own first write will say what is wrong with the disk.
  */
 #include "engine/io/io.h"
 
@@ -17,10 +17,10 @@
 #define SCRATCH_NAME "calibrate.tmp"
 
 enum {
-    BLOCKS = 16,            /* Blocks of the scratch file, so that writes go to changing places. */
+    BLOCKS = 16, /* Blocks of the scratch file, so that writes go to changing places. */
     WRITES_WARM_UP = 3,
-    WRITES_MEASURED = 15,   /* Odd: the median is one of them. */
-    WRITES_ENOUGH = 5       /* Kept on a disk that is slower than the budget. */
+    WRITES_MEASURED = 15, /* Odd: the median is one of them. */
+    WRITES_ENOUGH = 5     /* Kept on a disk that is slower than the budget. */
 };
 /* A method that takes longer than this stops early: all three then take about a second. */
 static const int64_t budget_ns = 300 * 1000 * 1000;

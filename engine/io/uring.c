@@ -12,8 +12,8 @@
  * and until then the lock is taken.
  *
  * Slots. A completion brings back 64 bits; they name a slot, which holds the caller's tag. A slot is written by the
- * queueing thread and handed over by its state; so everything that the queueing thread did before is seen by the reaping
- * thread. The kernel's part in that is invisible to tools.
+ * queueing thread and handed over by its state; so everything that the queueing thread did before is seen by the
+ * reaping thread. The kernel's part in that is invisible to tools.
  */
 #include "engine/io/backend.h"
 
@@ -38,11 +38,20 @@
 /* user_data of a completion: index of a slot plus 1, or this. */
 #define WAKE_DATA UINT64_MAX
 
-enum { SLOT_FREE = 0, SLOT_TAKEN = 1, SLOT_UNSENT = 2 };
+enum {
+    SLOT_FREE = 0,
+    SLOT_TAKEN = 1,
+    SLOT_UNSENT = 2
+};
 /* A write of more is cut; the completion says how far it came. */
-enum { WRITE_MAX = 1 << 30 };
+enum {
+    WRITE_MAX = 1 << 30
+};
 /* One operation at a time; and more than the log ever has in flight. */
-enum { AUX_ENTRIES = 2, MAIN_ENTRIES = 64 };
+enum {
+    AUX_ENTRIES = 2,
+    MAIN_ENTRIES = 64
+};
 
 typedef struct slot {
     _Atomic uint32_t state;
@@ -52,28 +61,28 @@ typedef struct slot {
 typedef struct uring_io {
     frn_posix posix;
 
-    frn_mutex aux_mutex;     /**< Guards aux, aux_broken, lock_fd. */
+    frn_mutex aux_mutex; /**< Guards aux, aux_broken, lock_fd. */
     struct io_uring aux;
     bool aux_open;
-    int aux_broken;          /**< errno that says that aux cannot be used any more. */
-    int lock_fd;             /**< The descriptor of the lock that is held, or -1. */
+    int aux_broken; /**< errno that says that aux cannot be used any more. */
+    int lock_fd;    /**< The descriptor of the lock that is held, or -1. */
 
-    frn_mutex wake_mutex;    /**< Guards wake. */
+    frn_mutex wake_mutex; /**< Guards wake. */
     struct io_uring wake;
     bool wake_open;
-    int wake_fd;             /**< eventfd where messages are not to be had, or -1. */
+    int wake_fd; /**< eventfd where messages are not to be had, or -1. */
     _Atomic bool wake_pending;
-    bool messages;           /**< The kernel has IORING_OP_MSG_RING. */
+    bool messages; /**< The kernel has IORING_OP_MSG_RING. */
 
     struct io_uring main;
-    unsigned main_entries;   /**< 0: main is not open, as in an instance that may not write. */
+    unsigned main_entries; /**< 0: main is not open, as in an instance that may not write. */
     slot *slots;
     unsigned depth;
-    unsigned next_slot;      /**< Queueing thread: where the search for a free slot begins. */
-    unsigned *unsent;        /**< Queueing thread: slots in the submission side, oldest first. */
+    unsigned next_slot; /**< Queueing thread: where the search for a free slot begins. */
+    unsigned *unsent;   /**< Queueing thread: slots in the submission side, oldest first. */
     unsigned unsent_count;
-    _Atomic int broken;      /**< errno of a submission that can never succeed; unsent slots then end with it. */
-    const uint8_t *buffers;  /**< Registered with main, NULL if none. */
+    _Atomic int broken;     /**< errno of a submission that can never succeed; unsent slots then end with it. */
+    const uint8_t *buffers; /**< Registered with main, NULL if none. */
     size_t buffer_size;
     unsigned buffers_count;
 } uring_io;
@@ -115,7 +124,8 @@ static int64_t ring_write(frn_posix *posix, int fd, const void *data, size_t siz
 
     frn_mutex_lock(&u->aux_mutex);
     do {
-        result = u->aux_broken != 0 ? -u->aux_broken : aux_once(u, fd, data, size < WRITE_MAX ? size : WRITE_MAX, offset);
+        result =
+            u->aux_broken != 0 ? -u->aux_broken : aux_once(u, fd, data, size < WRITE_MAX ? size : WRITE_MAX, offset);
     } while ((result == -EINTR || result == -EAGAIN) && u->aux_broken == 0);
     frn_mutex_unlock(&u->aux_mutex);
     if (result > 0) {
@@ -183,8 +193,8 @@ static int ring_open(struct io_uring *ring, unsigned entries, struct io_uring_pa
     return rc;
 }
 
-/* Rings count against RLIMIT_MEMLOCK on some kernels, so the main ring is opened with the instance, when there is still a
-   choice; this is for a caller that wants it larger. */
+/* Rings count against RLIMIT_MEMLOCK on some kernels, so the main ring is opened with the instance, when there is still
+   a choice; this is for a caller that wants it larger. */
 static int main_enlarge(uring_io *u, unsigned depth)
 {
     struct io_uring_params params = {0};
@@ -300,7 +310,8 @@ static void hand_over(uring_io *u, slot *s, struct io_uring_sqe *sqe)
     atomic_store_explicit(&s->state, SLOT_TAKEN, memory_order_release);
 }
 
-static void uring_queue_write(frn_file *file, const void *data, size_t size, uint64_t offset, bool durable, uint64_t tag)
+static void uring_queue_write(frn_file *file, const void *data, size_t size, uint64_t offset, bool durable,
+                              uint64_t tag)
 {
     uring_io *u = (uring_io *)file->io;
     int fd = ((frn_posix_file *)file)->queue_fd;
@@ -407,8 +418,8 @@ static unsigned collect(uring_io *u, frn_completion *out, unsigned max, bool *ou
     return count;
 }
 
-/* Sleeps until there is a completion or a wake, at most for left_ns (< 0: no limit). Returns true for a wake that cannot
-   come as a completion. */
+/* Sleeps until there is a completion or a wake, at most for left_ns (< 0: no limit). Returns true for a wake that
+   cannot come as a completion. */
 static bool wait_in_ring(uring_io *u, int64_t left_ns)
 {
     struct __kernel_timespec ts = {.tv_sec = left_ns / 1000000000, .tv_nsec = left_ns % 1000000000};
@@ -534,13 +545,16 @@ static void uring_close(frn_io *io)
     frn_free(heap, u);
 }
 
+/* One operation that does nothing: a filter may forbid submitting and allow the rest. 0 or -errno. */
 static int nothing(struct io_uring *ring)
 {
     struct io_uring_cqe *cqe;
     int rc;
 
     io_uring_prep_nop(io_uring_get_sqe(ring));
-    rc = io_uring_submit_and_wait(ring, 1);
+    do {
+        rc = io_uring_submit_and_wait(ring, 1);
+    } while (rc == -EINTR);
     if (rc < 0) {
         return rc;
     }
@@ -560,7 +574,8 @@ static int check_kernel(uring_io *u, const struct io_uring_params *params, frn_u
     struct io_uring_probe *probe = io_uring_get_probe_ring(&u->aux);
     int rc = 0;
 
-    if (probe == NULL || (params->features & IORING_FEAT_EXT_ARG) == 0 || (params->features & IORING_FEAT_NODROP) == 0) {
+    if (probe == NULL || (params->features & IORING_FEAT_EXT_ARG) == 0 ||
+        (params->features & IORING_FEAT_NODROP) == 0) {
         rc = -ENOSYS;
     }
     for (size_t i = 0; rc == 0 && i < sizeof needed / sizeof needed[0]; i++) {

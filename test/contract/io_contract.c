@@ -15,7 +15,10 @@
 
 #include <cmocka.h>
 
-enum { DEPTH = 16, SECOND_NS = 1000000000 };
+enum {
+    DEPTH = 16,
+    SECOND_NS = 1000000000
+};
 
 /* What each test starts from: an empty disk with one instance on it. */
 typedef struct fixture {
@@ -476,7 +479,9 @@ struct pair {
     frn_word moved;
 };
 
-enum { PAIR_WRITES = 400 };
+enum {
+    PAIR_WRITES = 400
+};
 
 static void queue_many(void *arg)
 {
@@ -491,7 +496,6 @@ static void queue_many(void *arg)
             (void)frn_word_wait(&pair->moved, seen, -1);
             seen = atomic_load(&pair->moved);
         }
-        /* The buffer is free: its last write, DEPTH writes ago at least, was reaped in the order of tags by block. */
         if (i % 5 == 4) {
             f->io->ops->queue_sync(pair->file, i);
         } else {
@@ -589,11 +593,18 @@ static void test_queue_opened_again(void **state)
     frn_file *file = make_segment(f, "one", 4);
 
     for (unsigned i = 0; i < 3; i++) {
-        assert_ok(f, f->io->ops->queue_open(f->io, NULL, i == 1 ? NULL : f->buffers, block, i == 1 ? 0 : 2, i + 1, &f->err));
+        void *buffers = i == 1 ? NULL : f->buffers;
+        unsigned depth = (const unsigned[]){1, 2, 100}[i];
+
+        assert_ok(f, f->io->ops->queue_open(f->io, NULL, buffers, block, buffers == NULL ? 0 : 2, depth, &f->err));
         memset(part(f, 3), 'x', block);
-        f->io->ops->queue_write(file, part(f, 3), block, i * block, true, i);
+        for (unsigned k = 0; k < depth; k++) {
+            f->io->ops->queue_write(file, part(f, 3), block, i * block, true, i);
+        }
         f->io->ops->queue_send(f->io);
-        reap_one(f, i, (int64_t)block);
+        for (unsigned k = 0; k < depth; k++) {
+            reap_one(f, i, (int64_t)block);
+        }
     }
     assert_bytes(f, file, 0, 3 * block, 'x');
     f->io->ops->file_close(file);
@@ -721,8 +732,11 @@ static void test_no_memory(void **state)
 int frn_io_contract_run(const frn_io_contract_factory *factory)
 {
     fixture state = {.factory = factory};
-#define ROW(function) {.name = #function, .test_func = function, .setup_func = set_up, .teardown_func = tear_down, \
-                       .initial_state = &state}
+#define ROW(function)                                                                               \
+    {                                                                                               \
+        .name = #function, .test_func = function, .setup_func = set_up, .teardown_func = tear_down, \
+        .initial_state = &state                                                                     \
+    }
     const struct CMUnitTest tests[] = {
         ROW(test_create_and_open),
         ROW(test_longest_name),

@@ -22,7 +22,9 @@
 
 #include <cmocka.h>
 
-enum { BLOCK = 4096 };
+enum {
+    BLOCK = 4096
+};
 
 static char folder[128];
 static const firn_io_path paths[] = {FIRN_IO_AUTO, FIRN_IO_PORTABLE};

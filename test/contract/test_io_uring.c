@@ -23,7 +23,9 @@
 
 #include <cmocka.h>
 
-enum { BLOCK = 4096 };
+enum {
+    BLOCK = 4096
+};
 
 static char folder[128];
 
@@ -192,13 +194,15 @@ static void forbid_while_open(void *arg)
     }
     io->ops->reap_wake(io);
     io_child_check(io->ops->reap(io, &ended, 1, -1) == 0);
-    io_child_check(io->ops->write(file, "x", 1, 0, &err) == FIRN_EACCES && strstr(err.text, "write file at 0: ") != NULL);
+    io_child_check(io->ops->write(file, "x", 1, 0, &err) == FIRN_EACCES &&
+                   strstr(err.text, "write file at 0: ") != NULL);
     io->ops->file_close(file);
     io->ops->close(io);
     io_child_check(atomic_load(&heap.live) == 0);
 }
 
-/* A process that forbids itself io_uring with a ledger open gets errors, as completions and as statuses, and no hang. */
+/* A process that forbids itself io_uring with a ledger open gets errors, as completions and as statuses, and no hang.
+ */
 static void test_forbidden_while_open(void **state)
 {
     (void)state;
@@ -273,7 +277,11 @@ static void test_no_pinned_memory(void **state)
     judge(io_child_run(with_little_pinned_memory, &limited));
 }
 
-enum { PIECE = 1 << 20, PIECES = 32, KILLS = 6 };
+enum {
+    PIECE = 1 << 20,
+    PIECES = 32,
+    KILLS = 6
+};
 
 /* Writes pieces in flight for ever, round after round with another byte; tells through fd when it is under way. */
 static void write_until_killed(int fd)
@@ -317,8 +325,9 @@ static void read_samples(frn_file *file, uint8_t *data)
     for (unsigned i = PIECES; i-- > 0;) {
         size_t got;
 
-        assert_int_equal(file->ops->read_device(file, data + (size_t)i * BLOCK, BLOCK, (uint64_t)(i + 1) * PIECE - BLOCK,
-                                                &got, NULL), FIRN_OK);
+        assert_int_equal(file->ops->read_device(file, data + (size_t)i * BLOCK, BLOCK,
+                                                (uint64_t)(i + 1) * PIECE - BLOCK, &got, NULL),
+                         FIRN_OK);
         assert_int_equal(got, BLOCK);
     }
 }
