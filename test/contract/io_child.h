@@ -16,6 +16,10 @@ enum {
 /** Runs fn in a forked child; its exit status, or 128 + the signal that ended it. fn that returns is IO_CHILD_GOOD. */
 int io_child_run(void (*fn)(void *arg), void *arg);
 
+/** Runs fn in a child and takes its outcome as the test's: passed, skipped or failed. */
+void io_child_test_at(void (*fn)(void *arg), void *arg, const char *file, int line);
+#define io_child_test(fn, arg) io_child_test_at(fn, arg, __FILE__, __LINE__)
+
 /** From here on the system call ends with os_errno. Ends the child if filters are not to be had. */
 void io_child_forbid(int system_call, int os_errno);
 

@@ -43,15 +43,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void judge_at(int outcome, const char *file, int line)
-{
-    if (outcome == IO_CHILD_SKIPPED) {
-        skip();
-    }
-    _assert_int_equal((uintmax_t)outcome, IO_CHILD_GOOD, file, line);
-}
-#define judge(outcome) judge_at(outcome, __FILE__, __LINE__)
-
 static firn_status open_at(const char *path, const frn_io_options *options, frn_io **out_io, firn_error *err)
 {
     static frn_heap heap;
@@ -246,7 +237,7 @@ static void test_file_size_limit(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        judge(io_child_run(limit_file_size, (void *)(uintptr_t)&paths[i]));
+        io_child_test(limit_file_size, (void *)(uintptr_t)&paths[i]);
         io_folder_remove(folder);
         io_folder_make(".", folder, sizeof folder);
     }
@@ -301,7 +292,7 @@ static void test_full_disk(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        judge(io_child_run(fill_up, (void *)(uintptr_t)&paths[i]));
+        io_child_test(fill_up, (void *)(uintptr_t)&paths[i]);
     }
 }
 
@@ -329,7 +320,7 @@ static void test_read_only_file_system(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        judge(io_child_run(forbid_writing, (void *)(uintptr_t)&paths[i]));
+        io_child_test(forbid_writing, (void *)(uintptr_t)&paths[i]);
     }
 }
 

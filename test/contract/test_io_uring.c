@@ -43,15 +43,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void judge_at(int outcome, const char *file, int line)
-{
-    if (outcome == IO_CHILD_SKIPPED) {
-        skip();
-    }
-    _assert_int_equal((uintmax_t)outcome, IO_CHILD_GOOD, file, line);
-}
-#define judge(outcome) judge_at(outcome, __FILE__, __LINE__)
-
 struct said {
     unsigned count;
     char last[512];
@@ -143,10 +134,10 @@ static void test_forbidden(void **state)
     for (size_t i = 0; i < 2; i++) {
         int os_errno = i == 0 ? EPERM : ENOSYS;
 
-        judge(io_child_run(without_setup, &os_errno));
+        io_child_test(without_setup, &os_errno);
         io_folder_remove(folder);
         io_folder_make(".", folder, sizeof folder);
-        judge(io_child_run(without_enter, &os_errno));
+        io_child_test(without_enter, &os_errno);
         io_folder_remove(folder);
         io_folder_make(".", folder, sizeof folder);
     }
@@ -163,7 +154,7 @@ static void with_environment(void *arg)
 static void test_switched_off(void **state)
 {
     (void)state;
-    judge(io_child_run(with_environment, NULL));
+    io_child_test(with_environment, NULL);
 }
 
 static void forbid_while_open(void *arg)
@@ -209,7 +200,7 @@ static void test_forbidden_while_open(void **state)
     if (!io_folder_has_uring()) {
         skip();
     }
-    judge(io_child_run(forbid_while_open, NULL));
+    io_child_test(forbid_while_open, NULL);
 }
 
 struct limited {
@@ -262,7 +253,7 @@ static void test_little_pinned_memory(void **state)
     if (!io_folder_has_uring()) {
         skip();
     }
-    judge(io_child_run(with_little_pinned_memory, &limited));
+    io_child_test(with_little_pinned_memory, &limited);
 }
 
 /* Without any memory that may be pinned it works one way or another: kernels differ in what they count. */
@@ -274,7 +265,7 @@ static void test_no_pinned_memory(void **state)
     if (!io_folder_has_uring()) {
         skip();
     }
-    judge(io_child_run(with_little_pinned_memory, &limited));
+    io_child_test(with_little_pinned_memory, &limited);
 }
 
 enum {
