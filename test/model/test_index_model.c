@@ -16,8 +16,8 @@
 #include "test/contract/index_backends.h"
 
 enum {
-    SEEDS = 24,
-    STEPS = 700,
+    SEEDS = 10,
+    STEPS = 600,
     KEYS = 40,          /* Different keys of a table. */
     VIEWS = 6,
     VALUE_SIZE_MAX = 80,
