@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+# docs.py — the pages agree with the headers: statuses, details, terms, links.
+import os
+import re
+
+import lint
+
+TERMS = ['record', 'batch', 'group', 'segment', 'seq', 'incarnation', 'offset', 'kind', 'stream', 'version',
+         'allocated', 'written', 'durable', 'merged', 'mark', 'delta', 'view', 'store', 'commit', 'release', 'snapshot',
+         'branch', 'archive', 'epoch', 'cursor', 'receipt', 'ticket', 'witness', 'torn tail', 'damage', 'cut',
+         'poisoned', 'manifest', 'seal', 'footer', 'spare', 'verdict', 'replay', 'tail', 'scan', 'seam', 'intake',
+         'apply', 'decide']
+PAGES = ['architecture.md', 'format.md', 'recovery.md', 'durability.md', 'concurrency.md', 'errors.md', 'glossary.md',
+         'operations.md', 'style.md']
+
+
+def pages():
+    tops = [name for name in sorted(os.listdir(lint.ROOT)) if name.endswith('.md')]
+    return tops + lint.files('docs', ending='.md')
+
+
+def missing_pages():
+    for name in PAGES:
+        if not os.path.exists(os.path.join(lint.ROOT, 'docs', name)):
+            yield 'docs/%s is missing' % name
+
+
+def anchors(page):
+    """The anchors of a page's headings, as forges make them."""
+    found, fenced = set(), False
+    for line in lint.text(page).splitlines():
+        fenced ^= line.startswith('```')
+        match = None if fenced else re.match(r'#+ (.*)', line)
+        if match:
+            heading = re.sub(r'[`*]', '', match.group(1)).strip().lower()
+            found.add(re.sub(r'[^\w\- ]', '', heading).replace(' ', '-'))
+    return found
+
+
+def broken_links():
+    for page in pages():
+        prose = re.sub(r'```.*?```', '', lint.text(page), flags=re.S)
+        for target in re.findall(r'\]\(([^)\s]+)\)', prose):
+            if re.match(r'[a-z]+:', target):
+                continue
+            path, _, anchor = target.partition('#')
+            path = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
+            if not os.path.exists(os.path.join(lint.ROOT, path)):
+                yield '%s: %s leads nowhere' % (page, target)
+            elif anchor and path.endswith('.md') and anchor not in anchors(path):
+                yield '%s: %s has no heading #%s' % (page, path, anchor)
+
+
+def unreachable():
+    """A page that no other page links to is found by nobody."""
+    linked = set()
+    for page in pages():
+        for target in re.findall(r'\]\(([^)\s]+)\)', lint.text(page)):
+            if not re.match(r'[a-z]+:', target):
+                linked.add(os.path.normpath(os.path.join(os.path.dirname(page), target.partition('#')[0])))
+    for page in pages():
+        if page != 'README.md' and page not in linked and os.path.dirname(page) not in linked:
+            yield '%s: no page links to it' % page
+
+
+def statuses():
+    return dict(re.findall(r'X\((\w+), (-?\d+),', lint.text('engine/include/firn/status.h')))
+
+
+def details():
+    return dict(re.findall(r'(FIRN_DETAIL_\w+) = (\d+)', lint.text('engine/include/firn/status.h')))
+
+
+def status_sections():
+    page = lint.text('docs/errors.md')
+    told = dict(re.findall(r'^### `FIRN_(\w+)` \((-?\d+)\)', page, flags=re.M))
+    for name, value in statuses().items():
+        if name not in told:
+            yield 'docs/errors.md: no section on FIRN_%s' % name
+        elif told[name] != value:
+            yield 'docs/errors.md: FIRN_%s is %s, not %s' % (name, value, told[name])
+    for name in told:
+        if name not in statuses():
+            yield 'docs/errors.md: there is no FIRN_%s' % name
+    for section in re.split(r'^### ', page, flags=re.M)[1:]:
+        title = section.splitlines()[0]
+        for part in ('When', 'State after', 'What to do'):
+            if title.startswith('`FIRN_') and '**%s.**' % part not in section:
+                yield 'docs/errors.md: %s has no "%s"' % (title, part)
+
+
+def detail_rows():
+    told = dict((name, value) for value, name in
+                re.findall(r'^\| (\d+) \| `(FIRN_DETAIL_\w+)`', lint.text('docs/errors.md'), flags=re.M))
+    for name, value in details().items():
+        if told.get(name) != value:
+            yield 'docs/errors.md: no row | %s | `%s`' % (value, name)
+    for name in told:
+        if name not in details():
+            yield 'docs/errors.md: there is no %s' % name
+
+
+def names_in_docs():
+    """FIRN_… and firn_…() in the pages exist."""
+    headers = '\n'.join(lint.text(p) for p in lint.files('engine/include', ending='.h'))
+    sources = '\n'.join(lint.text(p) for p in lint.files('engine', 'tools', 'test')
+                        if p.endswith(('.c', '.h', 'meson.build')) or p == 'test/run')
+    for page in pages():
+        for name in sorted(set(re.findall(r'`(firn_\w+)\(\)`', lint.text(page)))):
+            if not re.search(r'\b%s\b' % name, headers):
+                yield '%s: there is no %s()' % (page, name)
+        for name in sorted(set(re.findall(r'\bFIRN_[A-Z_]*[A-Z]\b', lint.text(page)))):
+            short = name[len('FIRN_'):]
+            if short not in statuses() and not re.search(r'\b%s' % name, sources):
+                yield '%s: there is no %s' % (page, name)
+
+
+def terms():
+    page = lint.text('docs/glossary.md').lower()
+    for term in TERMS:
+        if '**%s**' % term not in page:
+            yield 'docs/glossary.md: no **%s**' % term
+
+
+def decisions():
+    for path in lint.files('docs/adr', ending='.md'):
+        content = lint.text(path)
+        for part in ('## Context', '## Decision', '## Consequences', '## Alternatives'):
+            if part not in content:
+                yield '%s: no "%s"' % (path, part)
+        if not re.match(r'docs/adr/\d{4}-[a-z0-9-]+\.md$', path):
+            yield '%s: must be named NNNN-what-it-says.md' % path
+
+
+report = lint.Report()
+report.check('the pages that the design names are there', missing_pages())
+report.check('links lead somewhere', broken_links())
+report.check('every page is linked to', unreachable())
+report.check('docs/errors.md has a section for every status, and no other', status_sections())
+report.check('docs/errors.md has a row for every detail code, and no other', detail_rows())
+report.check('functions and constants named in the pages exist', names_in_docs())
+report.check('docs/glossary.md has every term', terms())
+report.check('decisions have context, decision, consequences and alternatives', decisions())
+report.finish()
