@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# install.py — install into an empty folder, then use what is there as a stranger would: headers, libraries, tool, manual.
+# install.py — install into an empty folder, then use it as a stranger would: headers, libraries, tool, manual.
 import os
 import re
 import shlex
@@ -101,7 +101,8 @@ def tool():
 
 
 try:
-    report.check('meson install succeeds', output('meson', 'install', '-C', build, '--no-rebuild', '--destdir', place)[0])
+    report.check('meson install succeeds',
+                 output('meson', 'install', '-C', build, '--no-rebuild', '--destdir', place)[0])
     report.check('exactly the expected files are installed', everything())
     report.check('the pkg-config file tells the version',
                  [] if pkg_config('--modversion', 'firn') == [version] else ['another version'])
