@@ -30,7 +30,7 @@ OUTSIDE = {
     'frn_base': THREADS + r'|strerrordesc_np|malloc|calloc|realloc|free|posix_memalign|syscall|clock_gettime'
                           r'|__errno_location|sig(fill|empty)set',
     'frn_io': THREADS + r'|.*',
-    'frn_log': r'',
+    'frn_log': r'strtoull',
     'frn_index': r'',
     'frn_intake': r'EVP_.*',
     'frn_store': r'EVP_.*',
