@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# docs.py — the pages agree with the headers: statuses, details, terms, links.
+# docs.py — the pages agree with the headers: statuses, details, terms, links. With --files: print the tables of files.
 import os
 import re
+import sys
 
 import lint
 
@@ -118,6 +119,30 @@ def names_in_docs():
                 yield '%s: there is no %s' % (page, name)
 
 
+def jobs(folder):
+    """Rows of a table of the folder's files: name and job as the first lines say; a header only where no .c stands by it."""
+    paths = [path for path in lint.files(folder, ending=('.c', '.h', '.def')) if os.path.dirname(path) == folder]
+    for path in paths:
+        if path.endswith('.h') and (path[:-2] + '.c' in paths or path[:-2] + '.def' in paths):
+            continue
+        head = re.search(r'%s — (.*?)\.?(?: \*/)?$' % re.escape(os.path.basename(path)), lint.text(path), flags=re.M)
+        if head:
+            yield '| `%s` | %s |' % (os.path.basename(path), head.group(1))
+
+
+def untold_files():
+    page = lint.text('docs/architecture.md').splitlines()
+    for folder in lint.LAYERS + ['tools']:
+        for row in jobs(folder):
+            if row not in page:
+                yield 'docs/architecture.md: no row %s' % row
+    names = {row.split('|')[1].strip() for folder in lint.LAYERS + ['tools', 'test/disk'] for row in jobs(folder)}
+    for line in page:
+        match = re.match(r'\| (`[a-z0-9_]+\.(?:c|h|def)`) \|', line)
+        if match and match.group(1) not in names:
+            yield 'docs/architecture.md: there is no %s' % match.group(1)
+
+
 def terms():
     page = lint.text('docs/glossary.md').lower()
     for term in TERMS:
@@ -135,6 +160,10 @@ def decisions():
             yield '%s: must be named NNNN-what-it-says.md' % path
 
 
+if sys.argv[1:] == ['--files']:
+    for name in lint.LAYERS + ['tools']:
+        print('### %s\n' % name + '\n'.join(['| file | job |', '| --- | --- |', *jobs(name), '']))
+    sys.exit()
 report = lint.Report()
 report.check('the pages that the design names are there', missing_pages())
 report.check('links lead somewhere', broken_links())
@@ -142,6 +171,7 @@ report.check('every page is linked to', unreachable())
 report.check('docs/errors.md has a section for every status, and no other', status_sections())
 report.check('docs/errors.md has a row for every detail code, and no other', detail_rows())
 report.check('functions and constants named in the pages exist', names_in_docs())
+report.check('docs/architecture.md tells every file', untold_files())
 report.check('docs/glossary.md has every term', terms())
 report.check('decisions have context, decision, consequences and alternatives', decisions())
 report.finish()

@@ -31,7 +31,7 @@ OUTSIDE = {
                           r'|__errno_location|sig(fill|empty)set',
     'frn_io': THREADS + r'|.*',
     'frn_log': r'strtoull',
-    'frn_index': r'',
+    'frn_index': r'pthread_rwlock.*',
     'frn_intake': r'EVP_.*',
     'frn_store': r'EVP_.*',
     'frn_read': r'',
