@@ -120,14 +120,15 @@ def names_in_docs():
 
 
 def jobs(folder):
-    """Rows of a table of the folder's files: name and job as the first lines say; a header only where no .c stands by it."""
+    """Rows of a table of the folder's files, name and job as the first sentence says; headers only without a .c beside."""
     paths = [path for path in lint.files(folder, ending=('.c', '.h', '.def')) if os.path.dirname(path) == folder]
     for path in paths:
         if path.endswith('.h') and (path[:-2] + '.c' in paths or path[:-2] + '.def' in paths):
             continue
-        head = re.search(r'%s — (.*?)\.?(?: \*/)?$' % re.escape(os.path.basename(path)), lint.text(path), flags=re.M)
+        head = re.search(r'%s — (.*?)(?:\*/|\n \*\n)' % re.escape(os.path.basename(path)), lint.text(path), flags=re.S)
         if head:
-            yield '| `%s` | %s |' % (os.path.basename(path), head.group(1))
+            sentence = re.sub(r'\s*\n \*\s*', ' ', head.group(1)).split('. ')[0].rstrip(' .\n')
+            yield '| `%s` | %s |' % (os.path.basename(path), sentence)
 
 
 def untold_files():
