@@ -84,8 +84,6 @@ def example(title, arguments, dynamic):
 
 def manual():
     page = installed(r'/man1/firn\.1')
-    if shutil.which('man') is None:
-        return
     done = subprocess.run(['man', '--warnings', '-E', 'UTF-8', '-l', '-Tutf8', page], stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True, env=dict(os.environ, MANROFFSEQ='', MANWIDTH='80'))
     if done.returncode != 0 or done.stderr:
@@ -113,7 +111,10 @@ try:
     private = [flag for flag in pkg_config('--static', '--libs', 'firn') if flag != '-lfirn']
     example('the pkg-config file names what the static library needs', cflags + [archive] + private, False)
     report.check('the installed tool runs', tool())
-    report.check('the manual page has no errors', manual())
+    if shutil.which('man') is None:
+        report.skip('the manual page has no errors', 'no man')
+    else:
+        report.check('the manual page has no errors', manual())
 finally:
     shutil.rmtree(place)
 report.finish()

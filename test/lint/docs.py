@@ -120,7 +120,7 @@ def names_in_docs():
 
 
 def jobs(folder):
-    """Rows of a table of the folder's files, name and job as the first sentence says; headers only without a .c beside."""
+    """Rows of a table of the folder's files, as their first sentences say; headers only without a .c beside."""
     paths = [path for path in lint.files(folder, ending=('.c', '.h', '.def')) if os.path.dirname(path) == folder]
     for path in paths:
         if path.endswith('.h') and (path[:-2] + '.c' in paths or path[:-2] + '.def' in paths):
