@@ -14,6 +14,11 @@ TERMS = ['record', 'batch', 'group', 'segment', 'seq', 'incarnation', 'offset', 
 PAGES = ['architecture.md', 'format.md', 'recovery.md', 'durability.md', 'concurrency.md', 'errors.md', 'glossary.md',
          'operations.md', 'style.md']
 
+# What a user may hand to firn: each has a row in docs/errors.md under "Bad input".
+BAD_INPUT = ['not a ledger', 'newer version', 'damaged segment header', 'one damaged manifest slot',
+             'two damaged manifest slots', 'foreign segment', 'missing segment', 'damaged group', 'second writer',
+             'read-only file system', 'path too long', 'zero length', 'above `FIRN_EVENT_SIZE_MAX`',
+             'malformed msgpack', 'malformed JSON', 'full disk', 'killed process']
 # Names that show a form and stand for none.
 EXAMPLES = ['FIRN_NOUN_X']
 
@@ -104,6 +109,25 @@ def detail_rows():
             yield 'docs/errors.md: there is no %s' % name
 
 
+def bad_input():
+    """Each kind of bad input has its row; what it quotes between … stands in the sources."""
+    page = lint.text('docs/errors.md')
+    rows = re.findall(r'^\|.*\|$', page[page.index('## Bad input'):], flags=re.M)[2:]
+    for name in BAD_INPUT:
+        if not any(name in row.split('|')[1] for row in rows):
+            yield 'docs/errors.md: no row on bad input: %s' % name
+    literals = []
+    for path in lint.files('engine', 'format', 'tools', ending=('.c', '.h')):
+        joined = re.sub(r'"\s*(?:PRI\w+)?\s*"', '', lint.text(path))
+        literals += re.findall(r'"((?:[^"\\\n]|\\.)*)"', joined)
+    known = '\n'.join(literals)
+    for row in rows:
+        for quoted in re.findall(r'`([^`]*…[^`]*|[^`]* [^`]*)`', row):
+            for piece in re.split(r'…|: ', quoted):
+                if len(piece.strip(' :,')) > 4 and piece.strip(' :,') not in known:
+                    yield 'docs/errors.md: nobody says "%s" (%s)' % (piece.strip(' :,'), row.split('|')[1].strip())
+
+
 def names_in_docs():
     """FIRN_… and firn_…() in the pages exist."""
     headers = '\n'.join(lint.text(p) for p in lint.files('engine/include', ending='.h'))
@@ -171,6 +195,7 @@ report.check('links lead somewhere', broken_links())
 report.check('every page is linked to', unreachable())
 report.check('docs/errors.md has a section for every status, and no other', status_sections())
 report.check('docs/errors.md has a row for every detail code, and no other', detail_rows())
+report.check('docs/errors.md tells of each kind of bad input what the sources say', bad_input())
 report.check('functions and constants named in the pages exist', names_in_docs())
 report.check('docs/architecture.md tells every file', untold_files())
 report.check('docs/glossary.md has every term', terms())
