@@ -92,7 +92,8 @@ def manual():
 
 def tool():
     path = installed('/bin/firn')
-    problems, said = output(path, '--version') if os.path.exists(path) else (['no tool'], '')
+    environment = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(installed(r'/libfirn\.a')))
+    problems, said = output(path, '--version', env=environment) if os.path.exists(path) else (['no tool'], '')
     if version not in said:
         problems.append('firn --version says %r' % said)
     return problems

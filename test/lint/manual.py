@@ -26,9 +26,9 @@ def sections():
 
 
 def sources():
-    found = [os.path.basename(path)[4:-2].replace('_', '-') for path in lint.files('tools', ending='.c')
+    found = [os.path.basename(path)[4:-2].replace('_', '-') for path in lint.files('tools', 'bench', ending='.c')
              if re.match(r'cmd_[a-z_]+\.c$', os.path.basename(path))]
-    yield from difference(commands, found, '%s is only in %s (tools/cmd_*.c)')
+    yield from difference(commands, found, '%s is only in %s (cmd_*.c)')
 
 
 def helps():
