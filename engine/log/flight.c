@@ -109,7 +109,7 @@ void frn_flight_send(frn_log *log)
     log->in_flight++;
     log->ops_in_flight++;
     log->groups_written++;
-    log->bytes_written += group->size;
+    atomic_fetch_add_explicit(&log->bytes_written, group->size, memory_order_relaxed);
     group->state = FRN_GROUP_WRITING;
     frn_mutex_lock(&log->list);
     frn_segment_count_group(segment, &header, group->offset, group->size, group->records, group->first_time_ns,
@@ -174,7 +174,7 @@ void frn_flight_seal(frn_log *log)
     segment->seal_sent = true;
     log->footers_in_flight++;
     log->ops_in_flight++;
-    log->bytes_written += size;
+    atomic_fetch_add_explicit(&log->bytes_written, size, memory_order_relaxed);
     log->io->ops->queue_write(segment->file, segment->footer, size, segment->size - size, true, TAG_FOOTER);
     log->io->ops->queue_send(log->io);
 }

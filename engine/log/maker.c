@@ -60,6 +60,7 @@ static firn_status recycle(frn_log *log, uint64_t number, bool *out_done, firn_e
     status = ops->open(log->io, from, FRN_IO_WRITE, &file, err);
     if (status == FIRN_OK) {
         status = ops->write(file, blank, sizeof blank, 0, err);
+        atomic_fetch_add_explicit(&log->bytes_written, sizeof blank, memory_order_relaxed);
     }
     if (status == FIRN_OK) {
         status = ops->sync(file, err);
@@ -205,7 +206,7 @@ static void step_ready(frn_log *log)
     }
     log->spares_count++;
     log->roll_blocked = false;
-    log->bytes_written += FMT_SEGMENT_HEADER;
+    atomic_fetch_add_explicit(&log->bytes_written, FMT_SEGMENT_HEADER, memory_order_relaxed);
     frn_mutex_unlock(&log->tail);
     log->making = NULL;
     log->make_stage = FRN_MAKE_IDLE;

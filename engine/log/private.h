@@ -114,7 +114,6 @@ struct frn_log {
     uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
     uint32_t alignment;
     uint64_t segment_size;
-    uint32_t footer_size;          /**< Of a segment of segment_size. */
     firn_durable_method method;
     bool reaper_carries_out;       /**< The backend does queued work inside reap. */
 
@@ -159,8 +158,9 @@ struct frn_log {
     int64_t last_time_ns;
     bool closing;
     firn_error poison_error;
-    uint64_t groups_written, batches_written, records_written, bytes_written;
+    uint64_t groups_written, batches_written, records_written;
 
+    _Atomic uint64_t bytes_written; /**< Groups, headers, footers, manifests. */
     _Atomic uint64_t allocated;
     _Atomic uint64_t durable;
     _Atomic int poisoned;
