@@ -35,26 +35,25 @@ enum { TAG_GROUP = 0, TAG_SYNC = 1, TAG_FOOTER = 2, TAG_BITS = 2 };
 
 /* ---- poison ---- */
 
-void frn_log_wake(frn_log *log)
+/* Changes a word and, only if somebody counted himself as asleep on it, makes the system call. */
+static void change(frn_word *word, const _Atomic uint32_t *waiters)
 {
-    atomic_fetch_add(&log->turn, 1);
-    (void)frn_word_wake(&log->turn, FRN_WAKE_ALL);
-    if (atomic_load(&log->reaping)) {
-        log->io->ops->reap_wake(log->io);
+    atomic_fetch_add(word, 1);
+    if (atomic_load(waiters) > 0) {
+        (void)frn_word_wake(word, FRN_WAKE_ALL);
     }
 }
 
-static void wake_room(frn_log *log)
+void frn_log_room_changed(frn_log *log)
 {
-    atomic_fetch_add(&log->room, 1);
-    (void)frn_word_wake(&log->room, FRN_WAKE_ALL);
+    change(&log->room, &log->room_waiters);
 }
 
-static void wake_slot(frn_group *group)
+void frn_log_wake(frn_log *log)
 {
-    atomic_fetch_add(&group->done, 1);
-    if (atomic_load(&group->waiters) > 0) {
-        (void)frn_word_wake(&group->done, FRN_WAKE_ALL);
+    change(&log->turn, &log->turn_waiters);
+    if (atomic_load(&log->reaping)) {
+        log->io->ops->reap_wake(log->io);
     }
 }
 
@@ -73,11 +72,10 @@ void frn_log_poison(frn_log *log, int os_errno, const firn_error *why)
     atomic_store(&log->poisoned, os_errno == 0 ? EIO : os_errno);
     frn_trace_say(&log->options.trace, "poisoned: %s", log->poison_error.text);
     for (unsigned i = 0; i < log->slots_count; i++) {
-        wake_slot(&log->slots[i]);
+        change(&log->slots[i].done, &log->slots[i].waiters);
     }
-    wake_room(log);
-    atomic_fetch_add(&log->grow, 1);
-    (void)frn_word_wake(&log->grow, FRN_WAKE_ALL);
+    frn_log_room_changed(log);
+    change(&log->grow, &log->grow_waiters);
     frn_log_wake(log);
 }
 
@@ -303,20 +301,14 @@ static void wake_finished(frn_log *log, uint32_t finished)
 {
     for (unsigned i = 0; i < log->slots_count; i++) {
         if ((finished >> i & 1) != 0) {
-            wake_slot(&log->slots[i]);
+            change(&log->slots[i].done, &log->slots[i].waiters);
         }
     }
     if (finished != 0) {
-        wake_room(log);
-        if (atomic_load(&log->grow_waiters) > 0) {
-            atomic_fetch_add(&log->grow, 1);
-            (void)frn_word_wake(&log->grow, FRN_WAKE_ALL);
-        }
+        frn_log_room_changed(log);
+        change(&log->grow, &log->grow_waiters);
     }
-    atomic_fetch_add(&log->turn, 1);
-    if (atomic_load(&log->turn_waiters) > 0) {
-        (void)frn_word_wake(&log->turn, FRN_WAKE_ALL);
-    }
+    change(&log->turn, &log->turn_waiters);
 }
 
 /* One round of the reaper: reap lock held, tail lock not. Returns whether anything completed. */
@@ -401,11 +393,8 @@ static void hand_over(frn_log *log)
     if (!work || hand_to_waiter(log)) {
         return;
     }
-    wake_room(log);
-    atomic_fetch_add(&log->turn, 1);
-    if (atomic_load(&log->turn_waiters) > 0) {
-        (void)frn_word_wake(&log->turn, FRN_WAKE_ALL);
-    }
+    frn_log_room_changed(log);
+    change(&log->turn, &log->turn_waiters);
 }
 
 /* Sends what is due; whether there is anything to reap. Tail lock not held. */
@@ -581,6 +570,7 @@ void frn_log_wait_room(frn_log *log, uint32_t seen)
         }
         return;
     }
+    atomic_fetch_add(&log->room_waiters, 1);
     while (atomic_load(&log->room) == seen && atomic_load(&log->poisoned) == 0) {
         /* Room comes from a finished group, which somebody must reap, or from the maker. */
         if (frn_mutex_try(&log->reap)) {
@@ -596,4 +586,5 @@ void frn_log_wait_room(frn_log *log, uint32_t seen)
         }
         (void)frn_word_wait(&log->room, seen, -1);
     }
+    atomic_fetch_sub(&log->room_waiters, 1);
 }

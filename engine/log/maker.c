@@ -210,8 +210,7 @@ static void step_ready(frn_log *log)
     frn_mutex_unlock(&log->tail);
     log->making = NULL;
     log->make_stage = FRN_MAKE_IDLE;
-    atomic_fetch_add(&log->room, 1);
-    (void)frn_word_wake(&log->room, FRN_WAKE_ALL);
+    frn_log_room_changed(log);
 }
 
 /* Gives up on the segment in hand; callers who need one get the error. */
@@ -230,8 +229,7 @@ static void make_failed(frn_log *log, const firn_error *err)
     log->roll_blocked = false;
     frn_mutex_unlock(&log->tail);
     frn_trace_say(&log->options.trace, "%s", err->text);
-    atomic_fetch_add(&log->room, 1);
-    (void)frn_word_wake(&log->room, FRN_WAKE_ALL);
+    frn_log_room_changed(log);
 }
 
 bool frn_maker_step(frn_log *log)

@@ -165,6 +165,7 @@ struct frn_log {
     _Atomic uint64_t durable;
     _Atomic int poisoned;
     frn_word room;                 /**< Changes when a refused reserve may succeed. */
+    _Atomic uint32_t room_waiters;
     frn_word turn;                 /**< Those sleep here who would drive; changes at every round and hand-over. */
     _Atomic uint32_t turn_waiters;
     frn_word grow;                 /**< Those sleep here who wait for a record that is not allocated. */
@@ -253,6 +254,8 @@ void frn_flight_send(frn_log *log);
 void frn_flight_send_due(frn_log *log);
 /** Sends footers of segments whose groups are all durable. */
 void frn_flight_seal(frn_log *log);
+/** Those who wait for room look again. Any lock. */
+void frn_log_room_changed(frn_log *log);
 /** Stops writing for good. Any lock but list. Wakes everybody (futex words only). */
 void frn_log_poison(frn_log *log, int os_errno, const firn_error *why);
 
