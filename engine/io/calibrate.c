@@ -104,7 +104,6 @@ static size_t race(frn_io *io, candidate *candidates, const void *data, size_t s
         for (size_t i = 0; i < METHODS; i++) {
             candidate *one = &candidates[i];
             int64_t before_ns = io->ops->monotonic_ns(io);
-
             uint64_t offset = (round * METHODS + i) % BLOCKS * size;
 
             if (one->file != NULL && !write_once(io, one->file, one->method, data, size, offset)) {
