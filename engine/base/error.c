@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATUS_NAME(name, value, text)                                                             \
-    case value:                                                                                    \
+#define STATUS_NAME(name, value, text) \
+    case value:                        \
         return "FIRN_" #name;
-#define STATUS_TEXT(name, value, text)                                                             \
-    case value:                                                                                    \
+#define STATUS_TEXT(name, value, text) \
+    case value:                        \
         return text;
 
 const char *firn_status_name(firn_status status)
