@@ -8,7 +8,7 @@
 #include "format/crc32c.h"
 
 enum {
-    COUNT_MASK = 0xffffff,                 /* The count shares four bytes with the flags. */
+    COUNT_MASK = 0xffffff, /* The count shares four bytes with the flags. */
     COUNT_BITS = 24,
     NAME_HEADER = 4 + 2,                   /* Stream and size. */
     KEY_HEADER = 2 + 2 + FIRN_DIGEST_SIZE, /* Sizes of scope and key, and the digest. */

@@ -7,7 +7,8 @@
 #include "format/bytes.h"
 #include "format/crc32c.h"
 
-#define FOLLOWS(field, before, size) _Static_assert((int)(field) == (int)(before) + (size), #field " leaves a hole or overlaps")
+#define FOLLOWS(field, before, size) \
+    _Static_assert((int)(field) == (int)(before) + (size), #field " leaves a hole or overlaps")
 FOLLOWS(FMT_MANIFEST_CRC, FMT_MANIFEST_MAGIC, 8);
 FOLLOWS(FMT_MANIFEST_VERSION, FMT_MANIFEST_CRC, 4);
 FOLLOWS(FMT_MANIFEST_HEADER_SIZE, FMT_MANIFEST_VERSION, 4);
@@ -35,7 +36,9 @@ FOLLOWS(FMT_MANIFEST_CUTS_COUNT, FMT_MANIFEST_INCARNATIONS_COUNT, 4);
 FOLLOWS(FMT_MANIFEST_RESERVED, FMT_MANIFEST_CUTS_COUNT, 4);
 FOLLOWS(FMT_MANIFEST_HEADER, FMT_MANIFEST_RESERVED, 92);
 
-enum { MAGIC_SIZE = 8 };
+enum {
+    MAGIC_SIZE = 8
+};
 _Static_assert(sizeof FMT_MANIFEST_MAGIC_TEXT == MAGIC_SIZE + 1, "the magic of a manifest has eight bytes");
 _Static_assert(FMT_MANIFEST_HEADER + FMT_MANIFEST_RUNS_MAX * FMT_RUN_SIZE +
                        FMT_MANIFEST_INCARNATIONS_MAX * FMT_INCARNATION_SIZE + FMT_MANIFEST_CUTS_MAX * FMT_CUT_SIZE <=
