@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         memcpy(copy, data, size);
         fmt_put32(copy + FMT_BATCH_LENGTH, (uint32_t)size);
-        trailer = copy[FMT_BATCH_FLAGS] & (FMT_BATCH_NAMES | FMT_BATCH_KEY) ? fmt_get32(copy + size - 4) : 0;
+        trailer = copy[FMT_BATCH_FLAGS] != 0 ? fmt_get32(copy + size - 4) : 0;
         if (trailer <= size - FMT_BATCH_HEADER) {
             crc = fmt_crc32c_keyed(salt, size, copy + FMT_BATCH_FIRST_SEQ, FMT_BATCH_HEADER - FMT_BATCH_FIRST_SEQ);
             fmt_put32(copy + FMT_BATCH_CRC, fmt_crc32c(crc, copy + size - trailer, trailer));

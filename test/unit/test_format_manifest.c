@@ -267,8 +267,12 @@ static void blank_slot(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),        cmocka_unit_test(damage_is_noticed), cmocka_unit_test(fullest_manifest_fits),
-        cmocka_unit_test(lists_are_judged),  cmocka_unit_test(fields_are_judged), cmocka_unit_test(lengths_are_bound),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(damage_is_noticed),
+        cmocka_unit_test(fullest_manifest_fits),
+        cmocka_unit_test(lists_are_judged),
+        cmocka_unit_test(fields_are_judged),
+        cmocka_unit_test(lengths_are_bound),
         cmocka_unit_test(blank_slot),
     };
 
