@@ -414,6 +414,8 @@ static firn_status dump_segment(dumping *dump)
     limit = dump->size > footer_size ? dump->size - footer_size : 0;
     if (dump->file_size < dump->size)
         dump_print_bad(dump, 0, "file", dump->file_size, "shorter than its header says");
+    if (dump->file_size > dump->size)
+        dump_print_bad(dump, 0, "file", dump->size, "longer than its header says");
     status = walk_groups(dump, limit < dump->file_size ? limit : dump->file_size);
     if (status == FIRN_OK && limit > 0 && limit < dump->file_size)
         status = take_footer(dump, limit, footer_size);
