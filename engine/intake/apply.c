@@ -21,8 +21,8 @@
 
 enum { KEYS_REMOVED_MAX = 2 };
 
-_Static_assert(FMT_BLOCK_LEDGER == 0x8000 && FMT_BLOCK_LEDGER_COUNT == FRN_APPLY_BLOCK_SIZE, "blocks are not as assumed");
-_Static_assert(FMT_BLOCK_SPACE == FMT_BLOCK_LEDGER + (FRN_APPLY_BLOCKS - 1) * FRN_APPLY_BLOCK_SIZE, "a block is missing");
+_Static_assert(FMT_BLOCK_LEDGER == 0x8000 && (int)FMT_BLOCK_LEDGER_COUNT == (int)FRN_APPLY_BLOCK_SIZE, "blocks are not as assumed");
+_Static_assert((int)FMT_BLOCK_SPACE == (int)FMT_BLOCK_LEDGER + (FRN_APPLY_BLOCKS - 1) * FRN_APPLY_BLOCK_SIZE, "a block is missing");
 
 firn_status frn_row_bad(firn_error *err, frn_table table, fmt_verdict verdict)
 {

@@ -19,11 +19,20 @@ struct firn_ledger {
     frn_index *index;
     const frn_apply_table *applies;
     bool writable;
-    uint64_t view_age_max_ns;
+    _Atomic bool closing; /**< Set by firn_close(): callbacks that it still runs submit in vain. */
+    uint64_t rows_seq_max; /**< Rows reach no further: damage was met when they were built; else UINT64_MAX. */
     frn_trace trace;
     frn_answers answers;
     frn_digests digests;
     frn_intake intake;
 };
+
+/** Where the rows of an open ledger can be looked at: its durable position, or before damage. */
+static inline uint64_t frn_rows_position(const firn_ledger *ledger)
+{
+    uint64_t durable = frn_log_durable(ledger->log);
+
+    return durable < ledger->rows_seq_max ? durable : ledger->rows_seq_max;
+}
 
 #endif

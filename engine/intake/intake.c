@@ -193,6 +193,9 @@ static firn_status prepare(firn_ledger *ledger, const frn_call *call, fmt_batch_
     if (!ledger->writable) {
         return frn_fail_detail(err, FIRN_EACCES, FIRN_DETAIL_READ_ONLY, "the ledger is open for reading");
     }
+    if (atomic_load_explicit(&ledger->closing, memory_order_relaxed)) {
+        return frn_fail_detail(err, FIRN_ESTATE, FIRN_DETAIL_CLOSING, "the ledger is being closed");
+    }
     *key = call->key;
     status = frn_bound_check(&call->bound, key->key.size == 0 ? NULL : key, err);
     if (status != FIRN_OK || key->key.size == 0 || key->digest != NULL) {

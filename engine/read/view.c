@@ -30,7 +30,7 @@ firn_status firn_view_open(firn_ledger *ledger, firn_view **out_view, firn_error
         return frn_fail(err, FIRN_ENOMEM, "open view");
     }
     view->ledger = ledger;
-    status = frn_index_view_open(ledger->index, frn_log_durable(ledger->log), &view->rows, err);
+    status = frn_index_view_open(ledger->index, frn_rows_position(ledger), &view->rows, err);
     if (status != FIRN_OK) {
         frn_free(ledger->heap, view);
         return frn_wrap(err, status, "open view");
