@@ -178,37 +178,34 @@ static firn_status take_manifest(frn_log *log, const frn_manifest_found *found, 
     bool there = true;
     firn_status status;
 
-    if (found->best >= 0) {
-        memcpy(log->ledger_id, manifest->ledger_id, FIRN_LEDGER_ID_SIZE);
-        log->segment_size = manifest->segment_size;
-        log->footer_size = (uint32_t)fmt_footer_size(manifest->segment_size, manifest->alignment);
-        if (log->alignment > manifest->alignment) {
-            return frn_fail(err, FIRN_EINVAL,
-                            "the disk asks for an alignment of %" PRIu32 " bytes, the ledger was made with %" PRIu32,
-                            log->alignment, manifest->alignment);
-        }
-        log->alignment = manifest->alignment;
-        log->method = log->options.durable_method != FIRN_DURABLE_AUTO ? log->options.durable_method
-                                                                        : (firn_durable_method)manifest->durable_method;
-        log->was_clean = manifest->clean != 0;
-        return FIRN_OK;
-    }
     for (int i = 0; i < 2; i++) {
-        if (found->verdicts[i] == FMT_NEWER) {
-            return frn_fail(err, FIRN_ENEWER, "manifest: version %" PRIu32 ", incompatible features %#" PRIx64, manifest->version,
-                            manifest->incompatible);
+        if (frn_recovery_decide(FRN_PLACE_SLOT, found->verdicts[i], found->verdicts[1 - i] == FMT_OK) == FRN_ACTION_NEWER) {
+            return frn_fail(err, FIRN_ENEWER, "%s: %s", frn_manifest_names[i], fmt_verdict_text(FMT_NEWER));
         }
     }
-    status = frn_log_exists(log->io, &there, err);
-    if (status < 0) {
-        return status;
+    if (found->best < 0) {
+        status = frn_log_exists(log->io, &there, err);
+        if (status < 0) {
+            return status;
+        }
+        if (!there) {
+            return frn_fail_detail(err, FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER, "not a ledger: no manifest and no segment");
+        }
+        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST, "manifest: slot 0: %s; slot 1: %s",
+                               found->missing[0] ? "missing" : fmt_verdict_text(found->verdicts[0]),
+                               found->missing[1] ? "missing" : fmt_verdict_text(found->verdicts[1]));
     }
-    if (!there) {
-        return frn_fail_detail(err, FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER, "not a ledger: no manifest and no segment");
+    if (log->alignment > manifest->alignment) {
+        return frn_fail(err, FIRN_EINVAL, "the disk asks for an alignment of %" PRIu32 " bytes, the ledger was made with %" PRIu32,
+                        log->alignment, manifest->alignment);
     }
-    return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST, "manifest: slot 0: %s; slot 1: %s",
-                           found->missing[0] ? "missing" : fmt_verdict_text(found->verdicts[0]),
-                           found->missing[1] ? "missing" : fmt_verdict_text(found->verdicts[1]));
+    memcpy(log->ledger_id, manifest->ledger_id, FIRN_LEDGER_ID_SIZE);
+    log->segment_size = manifest->segment_size;
+    log->alignment = manifest->alignment;
+    log->method = log->options.durable_method != FIRN_DURABLE_AUTO ? log->options.durable_method
+                                                                    : (firn_durable_method)manifest->durable_method;
+    log->was_clean = manifest->clean != 0;
+    return FIRN_OK;
 }
 
 static void take_positions(frn_log *log, const frn_recovery *r, uint64_t durable)

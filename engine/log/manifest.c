@@ -139,6 +139,7 @@ firn_status frn_manifest_write(frn_log *log, firn_error *err)
         if (status < 0) {
             return frn_wrap(err, status, "manifest");
         }
+        atomic_fetch_add_explicit(&log->bytes_written, size, memory_order_relaxed);
     }
     return FIRN_OK;
 }

@@ -114,7 +114,6 @@ struct frn_log {
     uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
     uint32_t alignment;
     uint64_t segment_size;
-    uint32_t footer_size;          /**< Of a segment of segment_size. */
     firn_durable_method method;
     bool reaper_carries_out;       /**< The backend does queued work inside reap. */
 
@@ -159,12 +158,14 @@ struct frn_log {
     int64_t last_time_ns;
     bool closing;
     firn_error poison_error;
-    uint64_t groups_written, batches_written, records_written, bytes_written;
+    uint64_t groups_written, batches_written, records_written;
 
+    _Atomic uint64_t bytes_written; /**< Groups, headers, footers, manifests. */
     _Atomic uint64_t allocated;
     _Atomic uint64_t durable;
     _Atomic int poisoned;
     frn_word room;                 /**< Changes when a refused reserve may succeed. */
+    _Atomic uint32_t room_waiters;
     frn_word turn;                 /**< Those sleep here who would drive; changes at every round and hand-over. */
     _Atomic uint32_t turn_waiters;
     frn_word grow;                 /**< Those sleep here who wait for a record that is not allocated. */
@@ -172,6 +173,7 @@ struct frn_log {
 
     frn_mutex reap;
     atomic_bool reaping;           /**< A thread may be asleep in the seam's reap. */
+    bool poison_told;              /**< progress was called for the poisoning. Guarded by the reap lock. */
 
     /* Guarded by the list lock. */
     frn_mutex list;
@@ -253,6 +255,8 @@ void frn_flight_send(frn_log *log);
 void frn_flight_send_due(frn_log *log);
 /** Sends footers of segments whose groups are all durable. */
 void frn_flight_seal(frn_log *log);
+/** Those who wait for room look again. Any lock. */
+void frn_log_room_changed(frn_log *log);
 /** Stops writing for good. Any lock but list. Wakes everybody (futex words only). */
 void frn_log_poison(frn_log *log, int os_errno, const firn_error *why);
 

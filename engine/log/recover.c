@@ -163,6 +163,7 @@ static firn_status walk_groups(frn_recovery *r, frn_segment *segment, firn_error
     segment->first_seq = segment->counts.first_seq;
     segment->next_seq = r->expected;
     segment->end_offset = offset;
+    segment->closed = true;
     stop_at(r, segment->number, offset, verdict, segment->counts.groups > 0);
     return FIRN_OK;
 }

@@ -231,6 +231,7 @@ static firn_status reopen_active(frn_log *log, firn_error *err)
         return frn_fail(err, FIRN_ENOMEM, "segment %" PRIu64 ": out of memory", last->number);
     }
     frn_segment_name(last->number, name);
+    last->closed = false;
     log->active = last;
     return log->io->ops->open(log->io, name, FRN_IO_WRITE | FRN_IO_QUEUE, &last->file, err);
 }
