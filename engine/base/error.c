@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATUS_NAME(name, value, text)                                                             \
-    case value:                                                                                    \
+#define STATUS_NAME(name, value, text) \
+    case value:                        \
         return "FIRN_" #name;
-#define STATUS_TEXT(name, value, text)                                                             \
-    case value:                                                                                    \
+#define STATUS_TEXT(name, value, text) \
+    case value:                        \
         return text;
 
 const char *firn_status_name(firn_status status)
@@ -31,6 +31,9 @@ const char *firn_status_text(firn_status status)
         return "unknown status";
     }
 }
+
+static void set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const char *format, va_list args)
+    __attribute__((format(printf, 5, 0)));
 
 static void set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const char *format, va_list args)
 {

@@ -29,6 +29,12 @@ typedef struct frn_version {
 
 _Static_assert(FRN_INDEX_VALUE_SIZE_MAX < INT32_MAX, "a value's size does not fit");
 
+/**
+ * Behind its key a row may have room for one version, its slot: most rows are written once, and then need one
+ * allocation and lie in one place. Later versions use it again when it is free and they fit. Write side.
+ */
+enum { FRN_SLOT_NONE, FRN_SLOT_USED, FRN_SLOT_FREE };
+
 /** Versions linked by next. All zero is empty. */
 typedef struct frn_version_list {
     frn_version *first;
@@ -123,12 +129,18 @@ static inline void frn_memory_count(_Atomic uint64_t *figure, uint64_t added)
     atomic_store_explicit(figure, atomic_load_explicit(figure, memory_order_relaxed) + added, memory_order_relaxed);
 }
 
-/* memory.c, for the write side. */
+/* memory_row.c */
 
-/** Frees a version, which is on no list and no row. */
+/** A version for a row, not hung on it yet; in the row's slot if it can be. NULL: no memory. */
+frn_version *frn_memory_version_new(frn_memory_index *memory, frn_row *row, firn_slice value);
+/** Frees a version that is on no list any more. Its row is there. Under lock, if it was ever published. */
 void frn_memory_version_free(frn_memory_index *memory, frn_version *version);
-/** Takes a row out of its table and frees it; its versions are gone or the caller's. Under lock. */
+/** A row with its first version, in its table. NULL: no memory, nothing changed. */
+frn_version *frn_memory_row_add(frn_memory_index *memory, frn_table table, firn_slice key, firn_slice value);
+/** Takes a row without versions out of its table and frees it. Under lock. */
 void frn_memory_row_free(frn_memory_index *memory, frn_row *row);
+/** The most that a row with its first version takes. */
+uint64_t frn_memory_row_cost_max(size_t key_size, size_t value_size);
 
 /* memory_reclaim.c */
 

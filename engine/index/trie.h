@@ -11,11 +11,12 @@
 
 struct frn_version;
 
-/** A key and what hangs on it. Its address stays; who made it frees it. */
+/** A key and what hangs on it. Its address stays; who made it frees it. The trie looks at nothing but the key. */
 typedef struct frn_row {
-    _Atomic(struct frn_version *) newest; /**< The user's; the trie does not look at it. */
-    uint32_t table;                       /**< The user's. */
+    _Atomic(struct frn_version *) newest;
     uint32_t key_size;
+    uint8_t table;
+    uint8_t slot; /**< See memory.h. */
     uint8_t key[];
 } frn_row;
 
