@@ -101,8 +101,11 @@ static const tool_example stat_examples[] = {
     END_OF_EXAMPLES,
 };
 
-static const tool_option dump_options[] = {
-    {"body", 0, NULL, "Print the bodies of records too.", NULL},
+static const tool_option dump_command_options[] = {
+    {"batches", 0, NULL, "Print each batch too: time, names of streams, idempotency key.", NULL},
+    {"records", 0, NULL, "Print each record too.", NULL},
+    {"ledger-id", 0, "ID", "The ledger that the files belong to, as 32 hexadecimal digits, where their headers are lost.",
+     NULL},
     END_OF_OPTIONS,
 };
 static const tool_example dump_examples[] = {
@@ -186,7 +189,7 @@ const tool_command tool_commands[] = {
      "Prints headers, groups, batches and records of the files, or of segments of the ledger given by number, with "
      "offsets; without any, all files of the ledger. Works on damaged files: what cannot be read is named, and the "
      "dump goes on behind it where it can.",
-     dump_options, dump_examples, tool_cmd_dump},
+     dump_command_options, dump_examples, tool_cmd_dump},
     {"replay", "build the index anew from the log and compare it", "", 0, 0,
      "Reads the whole log, applies every record to an empty index, and compares the result with the index in use. Exit "
      "code 1 if they differ.",
