@@ -139,7 +139,7 @@ typedef struct firn_stats {
     uint64_t groups_written;         /**< Since open, as the four below. */
     uint64_t batches_written;
     uint64_t records_written;
-    uint64_t bytes_written;          /**< Bytes of groups, headers, footers; zero-filling not counted. */
+    uint64_t bytes_written;          /**< Bytes of groups, headers, footers, manifests; zero-filling not counted. */
     uint64_t bytes_filled;           /**< Bytes of zero-filling that went through write calls. */
     uint64_t ring_bytes_completed;   /**< Bytes of writes completed by io_uring; 0 on other backends. */
     uint64_t replayed_records;       /**< Records that opening replayed into the index. */
