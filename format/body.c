@@ -10,7 +10,6 @@
 #include "format/body.h"
 
 #include <msgpack/pack.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "format/bytes.h"
@@ -63,10 +62,9 @@ static const token_rule token_rules[32] = {
     [0x1f] = {TOKEN_MAP, 4, 0, true},
 };
 
-/** Whether bytes are UTF-8 as RFC 3629 has it: shortest forms, no surrogates, nothing above U+10FFFF. */
-static bool is_utf8(firn_slice bytes)
+bool fmt_utf8_check(firn_slice text)
 {
-    const uint8_t *at = bytes.data, *end = at + bytes.size;
+    const uint8_t *at = text.data, *end = at + text.size;
 
     while (at < end) {
         uint8_t first = *at++, low = 0x80, high = 0xbf;
@@ -141,7 +139,7 @@ static fmt_verdict next_token(body_cursor *cursor, body_token *out_token)
     if ((rule.type == TOKEN_ARRAY && number > left) || (rule.type == TOKEN_MAP && number > left / 2))
         return FMT_LENGTH;
     *out_token = (body_token){.type = rule.type, .value = number, .bytes = {at + 1 + rule.number, (size_t)length}};
-    if (rule.type == TOKEN_STR && !is_utf8(out_token->bytes))
+    if (rule.type == TOKEN_STR && !fmt_utf8_check(out_token->bytes))
         return FMT_SYNTAX;
     cursor->at += 1 + rule.number + (size_t)length;
     return FMT_OK;
