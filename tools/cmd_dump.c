@@ -12,6 +12,7 @@
 #include "tools/error.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/values.h"
 
 /** The folder that a ledger's URL names; NULL if it names none. */
 static const char *folder_of(const char *url)

@@ -3,12 +3,12 @@
 #include "tools/options.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/error.h"
+#include "tools/values.h"
 
 /* Long options get values above any letter: first the command's, then the global ones. */
 enum {
@@ -196,72 +196,6 @@ const char *tool_option_text(const tool_call *call, const char *name)
 bool tool_option_given(const tool_call *call, const char *name)
 {
     return tool_option_text(call, name) != NULL;
-}
-
-bool tool_parse_number(const char *text, uint64_t *out_value)
-{
-    uint64_t value = 0;
-
-    if (*text == '\0')
-        return false;
-    for (; *text != '\0'; text++) {
-        if (!isdigit((unsigned char)*text) || __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
-            return false;
-    }
-    *out_value = value;
-    return true;
-}
-
-/** Splits "64M" into 64 and "M". */
-static bool parse_with_unit(const char *text, uint64_t *out_value, const char **out_unit)
-{
-    char digits[24];
-    size_t count = strspn(text, "0123456789");
-
-    if (count == 0 || count >= sizeof digits)
-        return false;
-    memcpy(digits, text, count);
-    digits[count] = '\0';
-    *out_unit = text + count;
-    return tool_parse_number(digits, out_value);
-}
-
-bool tool_parse_size(const char *text, uint64_t *out_bytes)
-{
-    static const struct {
-        const char *unit;
-        uint64_t bytes;
-    } units[] = {{"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}};
-    uint64_t value;
-    const char *unit;
-
-    if (!parse_with_unit(text, &value, &unit))
-        return false;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(unit, units[i].unit) == 0)
-            return !__builtin_mul_overflow(value, units[i].bytes, out_bytes);
-    return false;
-}
-
-bool tool_parse_duration(const char *text, uint64_t *out_ns)
-{
-    static const struct {
-        const char *unit;
-        uint64_t ns;
-    } units[] = {
-        {"", 1000000000},  {"ns", 1},          {"us", 1000},         {"ms", 1000000},
-        {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000},
-    };
-    uint64_t value;
-    const char *unit;
-
-    if (!parse_with_unit(text, &value, &unit))
-        return false;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(unit, units[i].unit) == 0)
-            return !__builtin_mul_overflow(value, units[i].ns, out_ns);
-    return false;
 }
 
 firn_status tool_option_number(const tool_call *call, const char *name, uint64_t min, uint64_t max, uint64_t *out_value,

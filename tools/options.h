@@ -30,9 +30,4 @@ firn_status tool_option_duration(const tool_call *call, const char *name, uint64
 firn_status tool_option_choice(const tool_call *call, const char *name, unsigned *out_choice,
                                firn_error *err) FIRN_NODISCARD;
 
-/** Parsers behind the above, for whole strings: false if the text is none or does not fit. */
-bool tool_parse_number(const char *text, uint64_t *out_value);
-bool tool_parse_size(const char *text, uint64_t *out_bytes);
-bool tool_parse_duration(const char *text, uint64_t *out_ns);
-
 #endif

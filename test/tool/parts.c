@@ -14,8 +14,8 @@
 #include "tools/error.h"
 #include "tools/json.h"
 #include "tools/json_check.h"
-#include "tools/options.h"
 #include "tools/text.h"
+#include "tools/values.h"
 
 /** Every status of the public list has the exit code that the design gives it. */
 static void every_status_has_its_exit_code(void **state)
