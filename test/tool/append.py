@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # append.py — firn append: what goes in, in which batches, and what is told of it.
 import os
-import select
 import signal
 
 import tool
@@ -83,18 +82,13 @@ class Batches(tool.Case):
         """A line that comes alone is acknowledged while the input stays open."""
         self.make()
         process = tool.start('-l', self.ledger, 'append', '--stream', 's', '--seqs')
-        try:
-            for text in (b'first\n', b'second\n'):
-                process.stdin.write(text)
-                process.stdin.flush()
-                ready, _, _ = select.select([process.stdout], [], [], tool.PATIENCE)
-                self.assertTrue(ready, 'nothing was acknowledged')
-                self.assertEqual(process.stdout.readline().split()[2], b'1')
-            process.stdin.close()
-            self.assertEqual(process.wait(tool.PATIENCE), 0)
-        finally:
-            process.kill()
-            process.communicate()
+        self.addCleanup(tool.stop, process)
+        for text in (b'first\n', b'second\n'):
+            process.stdin.write(text)
+            process.stdin.flush()
+            self.assertEqual(tool.line_of(process).split()[2:], [b'1'])
+        process.stdin.close()
+        self.assertEqual(process.wait(tool.PATIENCE), 0)
 
     def interrupt(self, which):
         self.make()

@@ -160,20 +160,19 @@ class InTheWay(tool.Case):
         """A second writer is exit code 5; the first goes on, readers too."""
         self.make()
         writer = tool.start('-l', self.ledger, 'append', '--stream', 's', '--seqs')
-        try:
-            writer.stdin.write(b'first\n')
+        self.addCleanup(tool.stop, writer)
+        for text in (b'first\n', b'second\n'):
+            writer.stdin.write(text)
             writer.stdin.flush()
-            self.assertTrue(writer.stdout.readline())
-            answer = self.expect(5, '--json', 'append', '--stream', 's', input='second\n')
-            self.assertEqual(answer.error()['status'], 'FIRN_EBUSY')
-            self.assertEqual(self.payloads('--stream', 's'), ['first'])
-            self.expect(0, 'verify')
-            out, err = writer.communicate(b'third\n', timeout=tool.PATIENCE)
-            self.assertEqual(writer.returncode, 0, err)
-        finally:
-            writer.kill()
-            writer.communicate()
-        self.assertEqual(self.payloads('--stream', 's'), ['first', 'third'])
+            self.assertTrue(tool.line_of(writer))
+        answer = self.expect(5, '--json', 'append', '--stream', 's', input='another\n')
+        self.assertEqual(answer.error()['status'], 'FIRN_EBUSY')
+        self.assertEqual(self.payloads('--stream', 's')[:1], ['first'])
+        self.expect(0, 'verify')
+        writer.stdin.write(b'third\n')
+        writer.stdin.close()
+        self.assertEqual(writer.wait(tool.PATIENCE), 0)
+        self.assertEqual(self.payloads('--stream', 's'), ['first', 'second', 'third'])
 
     @unittest.skipIf(os.geteuid() == 0, 'root may write everywhere')
     def test_permissions(self):

@@ -2,7 +2,6 @@
 # log.py — firn log, stat, dump, replay and verify on good ledgers.
 import base64
 import re
-import select
 import subprocess
 
 import tool
@@ -74,32 +73,27 @@ class Log(tool.Case):
     def test_follow(self):
         """--follow prints what is there and what another process appends later, each record once, without a gap."""
         self.append(['0', '1'])
-        process = tool.start('-l', self.ledger, 'log', '--follow', '--format', 'payload', '--stream', 's',
-                             stdin=subprocess.DEVNULL)
+        follower = tool.start('-l', self.ledger, 'log', '--follow', '--format', 'payload', '--stream', 's',
+                              stdin=subprocess.DEVNULL)
+        self.addCleanup(tool.stop, follower)
         writer = tool.start('-l', self.ledger, 'append', '--stream', 's', '--batch', 1, '--seqs')
+        self.addCleanup(tool.stop, writer)
         seen = []
-        try:
-            for number in range(2, 6):
-                writer.stdin.write(b'%d\n' % number)
-                writer.stdin.flush()
-                self.assertTrue(writer.stdout.readline())
-                # Waits for each, so that the follower must look again and again.
-                while len(seen) <= number:
-                    ready, _, _ = select.select([process.stdout], [], [], tool.PATIENCE)
-                    self.assertTrue(ready, 'the follower is silent; it printed %s' % seen)
-                    line = process.stdout.readline()
-                    self.assertTrue(line, 'the follower ended')
-                    seen.append(line.decode().strip())
-            writer.stdin.close()
-            self.assertEqual(writer.wait(tool.PATIENCE), 0)
-        finally:
-            for each in (process, writer):
-                each.kill()
-                each.wait()
-                for end in (each.stdin, each.stdout, each.stderr):
-                    if end is not None:
-                        end.close()
-        self.assertEqual(seen, [str(number) for number in range(6)])
+        for number in range(2, 8):
+            writer.stdin.write(b'%d\n' % number)
+            writer.stdin.flush()
+            self.assertTrue(tool.line_of(writer), 'nothing was acknowledged')
+            # What is acknowledged can be read by others at the latest when the next batch is: waits for the one
+            # before, so that the follower must look again and again.
+            while len(seen) < number:
+                line = tool.line_of(follower)
+                if not line:
+                    self.fail('the follower printed %s, then ended or fell silent: %s' % (seen, tool.stop(follower)))
+                seen.append(line.decode().strip())
+        writer.stdin.close()
+        self.assertEqual(writer.wait(tool.PATIENCE), 0)
+        seen.append(tool.line_of(follower).decode().strip())
+        self.assertEqual(seen, [str(number) for number in range(8)])
 
     def test_follow_to_an_end(self):
         """--follow --to ends by itself when that record has come."""
@@ -159,12 +153,14 @@ class Facts(tool.Case):
 
     def test_dump(self):
         """dump prints every file of a ledger, one segment by number, or a file by name, down to records."""
-        self.append(['needle'])
+        self.append(['x'], stream='needle-stream')
         path = self.segments()[0]
         number = int(re.match(r'[0-9a-f]+', tool.os.path.basename(path)).group(), 16)
         self.assertIn('manifest', self.expect(0, 'dump').out)
         for operand in (number, path):
-            self.assertIn('needle', self.expect(0, 'dump', '--records', operand).out)
+            said = self.expect(0, 'dump', '--records', operand).out
+            self.assertIn('needle-stream', said)
+            self.assertIn('record seq=1', said)
         self.assertTrue(any(line.get('type') for line in self.expect(0, '--json', 'dump', number).json_lines()))
         self.expect(1, 'dump', 999999)
         self.expect(1, 'dump', self.path('missing'))

@@ -171,7 +171,7 @@ static void texts_look_as_documented(void **state)
     assert_string_equal(text, "85.2 us");
 
     assert_non_null(file);
-    tool_print_escaped(file, (firn_slice){"a\tb\n\\\0\x1b[0m\xc3\xa4\xff\xc2\x9b", 16});
+    tool_print_escaped(file, (firn_slice){"a\tb\n\\\0\x1b[0m\xc3\xa4\xff\xc2\x9b", 15});
     fclose(file);
     assert_string_equal(printed, "a\\tb\\n\\\\\\x00\\x1b[0m\xc3\xa4\\xff\\xc2\\x9b");
     free(printed);

@@ -2,6 +2,7 @@
 # tool.py — what the tests of the tool share: run it on a ledger in a folder of its own, and report as TAP.
 import json
 import os
+import select
 import shutil
 import struct
 import subprocess
@@ -49,6 +50,23 @@ def start(*arguments, **options):
     return subprocess.Popen([FIRN, *map(str, arguments)], stdin=options.pop('stdin', subprocess.PIPE),
                             stdout=options.pop('stdout', subprocess.PIPE), stderr=subprocess.PIPE, env=environment,
                             **options)
+
+
+def stop(process):
+    """Ends a process that was started, whatever state it is in; returns what it had said on standard error."""
+    process.kill()
+    process.wait(PATIENCE)
+    said = process.stderr.read().decode('utf-8', 'replace') if not process.stderr.closed else ''
+    for end in (process.stdin, process.stdout, process.stderr):
+        if end is not None:
+            end.close()
+    return said
+
+
+def line_of(process):
+    """The next line that a process prints; b'' if it prints none in PATIENCE seconds or has ended."""
+    ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
+    return process.stdout.readline() if ready else b''
 
 
 class Case(unittest.TestCase):
