@@ -151,7 +151,7 @@ static firn_status print_durable(log_run *run, firn_ledger *ledger, firn_view *v
     firn_scan_options options = {
         .struct_size = sizeof options,
         .after = run->cursor.seq > 0 ? &run->cursor : NULL,
-        .first_seq = run->from,
+        .first_seq = run->cursor.seq > 0 ? 0 : run->from,
         .last_seq = run->to,
     };
     firn_scan *scan = NULL;
@@ -225,6 +225,9 @@ static firn_status print_all(log_run *run, firn_error *err)
         struct timespec pause;
 
         status = print_pass(run, err);
+        /* Looking at a ledger that its writer changes all the time may fail: the next look is as good. */
+        if (status == FIRN_EBUSY && run->follow)
+            status = FIRN_OK;
         if (status < 0 || !tool_output_flush() || !run->follow || (run->to > 0 && run->cursor.seq >= run->to))
             return status;
         pause_ns = (tool_now_ns() - start_ns) * 4;
