@@ -127,8 +127,8 @@ static firn_durable_method winner(candidate *candidates, size_t count)
 
         qsort(candidates[i].times, count, sizeof candidates[i].times[0], compare);
         quartile_ns = candidates[i].times[count / 4];
-        /* Disks on which it matters differ by far more than two; anything less may be the noise of a busy machine. */
-        if (candidates[i].file != NULL && quartile_ns < best_ns / 2) {
+        /* Disks on which it matters differ by far more than four; anything less may be the noise of a busy machine. */
+        if (candidates[i].file != NULL && quartile_ns < best_ns / 4) {
             best = candidates[i].method;
             best_ns = quartile_ns;
         }
