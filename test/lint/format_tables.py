@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# format_tables.py — hold the tables of docs/format.md against the constants of format/*.h.
-"""The tables of docs/format.md and the constants of format/*.h.
-
+# format_tables.py — hold the tables of docs/format.md against the constants and comments of format/*.h.
+"""
 usage: format_tables.py ROOT COMPILER...
 
 A comment before a table says what it is:
