@@ -2,8 +2,10 @@
 /* test_log.c — the log over every backend: append, read back, roll, reopen, recover, verify. */
 #include "engine/log/log.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,6 +357,58 @@ static void test_every_write_through_the_ring(void **state)
     io->ops->close(io);
 }
 
+/* A log whose progress callback holds up the thread that reaps, until another thread wants its turn. */
+struct turns {
+    frn_log *log;
+    uint64_t last;
+    atomic_bool reaped;
+};
+
+static void *wait_for_last(void *arg)
+{
+    struct turns *turns = arg;
+    firn_error err = {0};
+
+    assert_ok(frn_log_wait(turns->log, turns->last, -1, &err));
+    return NULL;
+}
+
+static void hold_up(void *arg, uint64_t durable, int poisoned)
+{
+    struct turns *turns = arg;
+
+    (void)durable;
+    (void)poisoned;
+    if (!atomic_exchange(&turns->reaped, true)) {
+        (void)usleep(50 * 1000);
+    }
+}
+
+/* Who waits for a turn while the last work is being reaped by another thread is woken, though no work is left. */
+static void test_turn_without_work(void **state)
+{
+    struct place *place = *state;
+    struct turns turns = {0};
+    frn_log_options options = plain;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    pthread_t reaper;
+
+    options.progress = hold_up;
+    options.progress_arg = &turns;
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    turns.log = open_log(io, place, &options);
+    turns.last = append(turns.log, 1, 0, false);
+    assert_int_equal(pthread_create(&reaper, NULL, wait_for_last, &turns), 0);
+    while (!atomic_load(&turns.reaped)) {
+        (void)usleep(1000);
+    }
+    (void)frn_log_drive(turns.log, -1);
+    assert_int_equal(pthread_join(reaper, NULL), 0);
+    assert_ok(frn_log_close(turns.log, &err));
+    io->ops->close(io);
+}
+
 int main(void)
 {
     int failed = 0;
@@ -366,6 +420,7 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_unclean_stop, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_get, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_every_write_through_the_ring, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_turn_without_work, setup, teardown, &places[i]),
         };
 
         (void)fprintf(stderr, "backend %s\n", places[i].name);
