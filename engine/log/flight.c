@@ -576,6 +576,10 @@ firn_status frn_log_wait(frn_log *log, uint64_t seq, int64_t deadline_ns, firn_e
         (void)frn_word_wait(&group->done, seen, deadline_ns);
     }
     atomic_fetch_sub(&group->waiters, 1);
+    if (status == FIRN_TIMEOUT && frn_mutex_try(&log->reap)) {
+        /* The reaper may have handed over to this thread just when its time was up: pass it on. */
+        hand_over(log);
+    }
     return status;
 }
 
