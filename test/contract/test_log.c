@@ -357,6 +357,65 @@ static void test_every_write_through_the_ring(void **state)
     io->ops->close(io);
 }
 
+/* A write that is held back between its first bytes and the rest. */
+static struct {
+    const frn_io_ops *real;
+    frn_file *file;
+    const void *data;
+    size_t size;
+    uint64_t offset, tag;
+    bool durable;
+} held;
+
+static void hold_write(frn_file *file, const void *data, size_t size, uint64_t offset, bool durable, uint64_t tag)
+{
+    firn_error err = {0};
+
+    held.file = file;
+    held.data = data;
+    held.size = size;
+    held.offset = offset;
+    held.durable = durable;
+    held.tag = tag;
+    assert_ok(held.real->write(file, data, 64, offset, &err));
+}
+
+/* A reader whose buffer holds a group of which only the header had arrived reads it again once it is durable. */
+static void test_read_behind_a_write(void **state)
+{
+    struct place *place = *state;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    frn_io_ops holding = *io->ops;
+    frn_log_reader *reader = NULL;
+    frn_log_record record;
+    frn_log *log;
+
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    log = open_log(io, place, &plain);
+    (void)append(log, 1, 0, true);
+    held.real = io->ops;
+    holding.queue_write = hold_write;
+    io->ops = &holding;
+    (void)append(log, 1, 0, false);
+    frn_log_lock(log);
+    frn_log_send(log, true);
+    frn_log_unlock(log);
+    assert_ok(frn_log_reader_open(log, 1, 0, &reader, &err));
+    assert_ok(frn_log_reader_next(reader, 1, &record, &err));
+    io->ops = held.real;
+    frn_log_lock(log);
+    io->ops->queue_write(held.file, held.data, held.size, held.offset, held.durable, held.tag);
+    io->ops->queue_send(io);
+    frn_log_unlock(log);
+    assert_ok(frn_log_wait(log, 2, -1, &err));
+    assert_ok(frn_log_reader_next(reader, 2, &record, &err));
+    assert_int_equal(record.record.seq, 2);
+    frn_log_reader_close(reader);
+    assert_ok(frn_log_close(log, &err));
+    io->ops->close(io);
+}
+
 /* A log whose progress callback holds up the thread that reaps, until another thread wants its turn. */
 struct turns {
     frn_log *log;
@@ -420,6 +479,7 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_unclean_stop, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_get, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_every_write_through_the_ring, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_read_behind_a_write, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_turn_without_work, setup, teardown, &places[i]),
         };
 
