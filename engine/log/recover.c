@@ -190,7 +190,9 @@ static firn_status take_footer(frn_recovery *r, frn_segment *segment, bool *out_
         return status;
     }
     if (data == NULL || fmt_footer_decode(data, (size_t)size, segment->salt, &footer) != FMT_OK ||
-        footer.number != segment->number || footer.incarnation != segment->incarnation) {
+        footer.number != segment->number || footer.incarnation != segment->incarnation ||
+        footer.end_offset < log->alignment || footer.end_offset > segment->size - size ||
+        footer.end_offset % log->alignment != 0) {
         return FIRN_OK;
     }
     if (footer.next_seq > 0) {
@@ -272,6 +274,7 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
     frn_log *log = r->log;
     bool current = header->incarnation == current_incarnation(log);
     frn_segment *segment = frn_segment_new(log, header->number, header->size, header->incarnation, false);
+    uint64_t file_size = 0;
     unsigned found = 0;
     bool taken = false;
     firn_status status;
@@ -290,12 +293,17 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
         }
     }
     r->walk.device = false;
+    if (status == FIRN_OK) {
+        status = log->io->ops->size(file, &file_size, err);
+    }
     if (status < 0) {
         frn_segment_free(log, segment);
         return frn_wrap(err, status, "segment %" PRIu64, header->number);
     }
     if (segment->counts.groups == 0) {
-        bool spare = log->manifest.clean && current && !segment->sealed && r->spares.count < FRN_LOG_SPARES_MAX;
+        /* A file that lost its end is not pre-written there. */
+        bool spare = log->manifest.clean && current && !segment->sealed && file_size == segment->size &&
+                     r->spares.count < FRN_LOG_SPARES_MAX;
 
         status = frn_recovery_number(log, spare ? &r->spares : &r->unused, header->number, err);
         frn_segment_free(log, segment);

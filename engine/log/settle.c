@@ -226,6 +226,8 @@ static firn_status reopen_active(frn_log *log, firn_error *err)
 {
     frn_segment *last = log->segments.count > 0 ? log->segments.at[log->segments.count - 1] : NULL;
     char name[FRN_SEGMENT_NAME_SIZE];
+    uint64_t size = 0;
+    firn_status status;
 
     if (last == NULL || last->sealed) {
         return FIRN_OK;
@@ -235,9 +237,22 @@ static firn_status reopen_active(frn_log *log, firn_error *err)
         return frn_fail(err, FIRN_ENOMEM, "segment %" PRIu64 ": out of memory", last->number);
     }
     frn_segment_name(last->number, name);
+    status = log->io->ops->open(log->io, name, FRN_IO_WRITE | FRN_IO_QUEUE, &last->file, err);
+    if (status == FIRN_OK) {
+        status = log->io->ops->size(last->file, &size, err);
+    }
+    if (status < 0) {
+        return status;
+    }
+    if (size < last->size) {
+        /* It lost its end, so places in it are not pre-written any more: what comes next goes elsewhere. */
+        log->io->ops->file_close(last->file);
+        last->file = NULL;
+        return FIRN_OK;
+    }
     last->closed = false;
     log->active = last;
-    return log->io->ops->open(log->io, name, FRN_IO_WRITE | FRN_IO_QUEUE, &last->file, err);
+    return FIRN_OK;
 }
 
 /* Without an active segment the first spare becomes it; made here and now if there is none. */

@@ -2,6 +2,8 @@
 /* test_log.c — the log over every backend: append, read back, roll, reopen, recover, verify. */
 #include "engine/log/log.h"
 
+#include "format/segment.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -357,6 +360,95 @@ static void test_every_write_through_the_ring(void **state)
     io->ops->close(io);
 }
 
+/* The bytes of a segment's file with this number, read from or written to the place at an offset. */
+static void poke(frn_io *io, unsigned number, uint64_t offset, void *data, size_t size, bool writes)
+{
+    firn_error err = {0};
+    frn_file *file = NULL;
+    char name[32];
+    size_t got;
+
+    (void)snprintf(name, sizeof name, "%016x.seg", number);
+    assert_ok(io->ops->open(io, name, writes ? FRN_IO_WRITE : 0, &file, &err));
+    assert_ok(writes ? io->ops->write(file, data, size, offset, &err)
+                     : io->ops->read(file, data, size, offset, &got, &err));
+    io->ops->file_close(file);
+}
+
+/* A footer that verifies but says that its groups end far behind the file is not believed: the groups are walked. */
+static void test_footer_beyond_the_file(void **state)
+{
+    static uint8_t bytes[4096];
+    struct place *place = *state;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    fmt_anchor anchor;
+    fmt_footer footer;
+    frn_log *log;
+    uint64_t last = 0;
+    uint32_t salt;
+
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    log = open_log(io, place, &plain);
+    for (int i = 0; i < 40; i++) {
+        last = append(log, 1, 0, true);
+    }
+    salt = fmt_salt(frn_log_id(log), 1, 1);
+    assert_ok(frn_log_close(log, &err));
+    poke(io, 1, SEGMENT - sizeof bytes, bytes, sizeof bytes, false);
+    assert_int_equal(fmt_footer_decode(bytes, sizeof bytes, salt, &footer), FMT_OK);
+    anchor = fmt_footer_anchor(bytes, 0);
+    footer.end_offset = UINT64_C(1) << 62;
+    fmt_footer_encode(bytes, sizeof bytes, salt, &footer, &anchor);
+    poke(io, 1, SEGMENT - sizeof bytes, bytes, sizeof bytes, true);
+    log = open_log(io, place, &plain);
+    assert_int_equal(frn_log_durable(log), last);
+    read_all(log, 1, last);
+    assert_ok(frn_log_close(log, &err));
+    io->ops->close(io);
+}
+
+/* After a clean close a spare and the last segment lost the ends of their files: nothing is appended to either. */
+static void test_shortened_files(void **state)
+{
+    struct place *place = *state;
+    firn_error err = {0};
+    frn_io *io;
+    frn_log *log;
+    uint64_t last = 0;
+    char path[128];
+
+    if (place->memory) {
+        return; /* Files in memory cannot be made shorter. */
+    }
+    io = open_io(place);
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    log = open_log(io, place, &plain);
+    (void)append(log, 1, 0, true);
+    while (frn_log_step_make(log)) {
+    }
+    assert_ok(frn_log_close(log, &err));
+    io->ops->close(io);
+    for (unsigned number = 1; number <= 2; number++) {
+        (void)snprintf(path, sizeof path, "%s/%016x.seg", place->folder, number);
+        assert_int_equal(truncate(path, 8192), 0);
+    }
+    io = open_io(place);
+    log = open_log(io, place, &plain);
+    for (int i = 0; i < 40; i++) {
+        last = append(log, 1, 0, true);
+    }
+    read_all(log, 1, last);
+    assert_ok(frn_log_close(log, &err));
+    for (unsigned number = 1; number <= 2; number++) {
+        struct stat stat_now;
+
+        (void)snprintf(path, sizeof path, "%s/%016x.seg", place->folder, number);
+        assert_true(stat(path, &stat_now) != 0 || stat_now.st_size == 8192);
+    }
+    io->ops->close(io);
+}
+
 /* A write that is held back between its first bytes and the rest. */
 static struct {
     const frn_io_ops *real;
@@ -479,6 +571,8 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_unclean_stop, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_get, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_every_write_through_the_ring, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_footer_beyond_the_file, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_shortened_files, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_behind_a_write, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_turn_without_work, setup, teardown, &places[i]),
         };
