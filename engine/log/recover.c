@@ -288,7 +288,7 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
     if (status == FIRN_OK && !taken) {
         frn_walk_enter(&r->walk, file, segment->number, segment->incarnation, frn_segment_data_end(log, segment->size));
         status = walk_groups(r, segment, err);
-        if (status == FIRN_OK && current) {
+        if (status == FIRN_OK && current && !log->manifest.clean) {
             status = search_witnesses(r, segment->end_offset, segment->incarnation, &found, err);
         }
     }
