@@ -303,6 +303,7 @@ static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, 
     firn_status status = frn_manifest_read(log, out_found, err);
 
     *out_again = live && status == FIRN_OK && out_found->best < 0;
+    *out_tail_bytes = 0;
     if (status == FIRN_OK) {
         status = take_manifest(log, out_found, err);
     }
@@ -322,6 +323,15 @@ static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, 
     }
     frn_recovery_done(&r);
     return status;
+}
+
+/* Whether a writer came, and perhaps went, since look() read the manifest: it changes nothing before the manifest. */
+static bool overtaken(frn_log *log)
+{
+    uint64_t generation = log->manifest.generation;
+    frn_manifest_found found;
+
+    return frn_manifest_read(log, &found, NULL) == FIRN_OK && found.best >= 0 && log->manifest.generation != generation;
 }
 
 /* Whether a writer holds the lock. A ledger without the lock's file has none. */
@@ -349,12 +359,14 @@ firn_status frn_log_look(frn_heap *heap, frn_io *io, const frn_log_options *opti
         return frn_fail(err, FIRN_ENOMEM, "open log: out of memory");
     }
     status = frn_manifest_alloc(log, err);
-    if (status == FIRN_OK) {
-        status = has_writer(io, out_live, err);
-    }
     for (int i = 0; i < LIVE_TRIES && status == FIRN_OK && again; i++) {
         segments_free(log, &log->segments);
+        status = has_writer(io, out_live, err);
+        if (status < 0) {
+            break;
+        }
         status = look(log, *out_live, out_found, out_tail_bytes, &again, err);
+        again = again || (!*out_live && overtaken(log));
         status = again && i + 1 < LIVE_TRIES ? FIRN_OK : status;
     }
     if (status == FIRN_OK && again) {

@@ -449,6 +449,66 @@ static void test_shortened_files(void **state)
     io->ops->close(io);
 }
 
+/* A writer that comes and goes while another instance opens its first segment. */
+static struct {
+    const frn_io_ops *real;
+    struct place *place;
+    uint64_t last;
+} passer;
+
+static firn_status pass_by(frn_io *io, const char *name, unsigned flags, frn_file **out_file, firn_error *err)
+{
+    if (passer.last == 0 && strstr(name, ".seg") != NULL) {
+        frn_io *own = open_io(passer.place);
+        firn_error passed = {0};
+        frn_log *log;
+
+        log = open_log(own, passer.place, &plain);
+        passer.last = append(log, 3, 0, true);
+        if (frn_log_close(log, &passed) != FIRN_OK) {
+            fail_msg("%s", passed.text);
+        }
+        own->ops->close(own);
+    }
+    return passer.real->open(io, name, flags, out_file, err);
+}
+
+/* A writer opens, appends and closes while a reader opens: the reader finds no damage, and what was appended. */
+static void test_read_open_overtaken(void **state)
+{
+    struct place *place = *state;
+    frn_log_options reads = plain;
+    firn_error err = {0};
+    firn_stats stats = {0};
+    frn_io *io = open_io(place);
+    frn_io_ops passing;
+    frn_log *log;
+
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    log = open_log(io, place, &plain);
+    (void)append(log, 3, 0, true);
+    assert_ok(frn_log_close(log, &err));
+    io->ops->close(io);
+
+    io = open_io(place);
+    passer.real = io->ops;
+    passer.place = place;
+    passer.last = 0;
+    passing = *io->ops;
+    passing.open = pass_by;
+    io->ops = &passing;
+    reads.read_only = true;
+    reads.threads = false;
+    log = open_log(io, place, &reads);
+    frn_log_stat(log, &stats);
+    assert_int_equal(stats.damage.status, FIRN_OK);
+    assert_int_equal(frn_log_durable(log), passer.last);
+    read_all(log, 1, passer.last);
+    assert_ok(frn_log_close(log, &err));
+    io->ops = passer.real;
+    io->ops->close(io);
+}
+
 /* A write that is held back between its first bytes and the rest. */
 static struct {
     const frn_io_ops *real;
@@ -573,6 +633,7 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_every_write_through_the_ring, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_footer_beyond_the_file, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_shortened_files, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_read_open_overtaken, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_behind_a_write, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_turn_without_work, setup, teardown, &places[i]),
         };
