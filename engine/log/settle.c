@@ -22,8 +22,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* The files of both slots exist, at full size. */
-static firn_status ensure_slots(frn_log *log, firn_error *err)
+/* The files of both slots exist, at full size but for the one that was believed, which is durable: a killed writer may
+   have left it in a cache only, and the other slot is about to be overwritten. */
+static firn_status ensure_slots(frn_log *log, int believed, firn_error *err)
 {
     const frn_io_ops *ops = log->io->ops;
     firn_status status = FIRN_OK;
@@ -38,7 +39,9 @@ static firn_status ensure_slots(frn_log *log, firn_error *err)
         if (status == FIRN_OK) {
             status = ops->size(log->slot_files[i], &size, err);
         }
-        if (status == FIRN_OK && size < FMT_MANIFEST_SIZE) {
+        if (status == FIRN_OK && i == believed) {
+            status = ops->sync(log->slot_files[i], err);
+        } else if (status == FIRN_OK && size < FMT_MANIFEST_SIZE) {
             status = ops->fill(log->slot_files[i], FMT_MANIFEST_SIZE, &written, err);
             if (status == FIRN_OK) {
                 status = ops->sync(log->slot_files[i], err);
@@ -292,7 +295,7 @@ firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found
 {
     frn_log *log = r->log;
     bool clean = log->manifest.clean != 0;
-    firn_status status = ensure_slots(log, err);
+    firn_status status = ensure_slots(log, found->best, err);
 
     for (int i = 0; i < 2; i++) {
         if (found->verdicts[i] != FMT_OK) {
