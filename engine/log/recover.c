@@ -221,6 +221,15 @@ static firn_status take_footer(frn_recovery *r, frn_segment *segment, bool *out_
     return FIRN_OK;
 }
 
+/* Says that a later version wrote a segment. */
+static firn_status newer(uint64_t number, const fmt_segment *header, firn_error *err)
+{
+    (void)frn_fail(err, FIRN_ENEWER,
+                   "segment %" PRIu64 ": header: version %" PRIu32 ", incompatible features %#" PRIx64, number,
+                   header->version, header->incompatible);
+    return frn_place(err, FIRN_ENEWER, number, 0, 0);
+}
+
 /* Judges the header of a named segment: *out_action ACCEPT, UNUSED, DAMAGE or NEWER. */
 static firn_status judge_header(frn_recovery *r, frn_file *file, uint64_t number, fmt_segment *out_header,
                                 frn_recovery_action *out_action, firn_error *err)
@@ -260,10 +269,7 @@ static firn_status judge_header(frn_recovery *r, frn_file *file, uint64_t number
         (void)frn_place(&r->damage, FIRN_ECORRUPT, number, 0, r->expected);
     }
     if (*out_action == FRN_ACTION_NEWER) {
-        (void)frn_fail(err, FIRN_ENEWER,
-                       "segment %" PRIu64 ": header: version %" PRIu32 ", incompatible features %#" PRIx64, number,
-                       out_header->version, out_header->incompatible);
-        return frn_place(err, FIRN_ENEWER, number, 0, 0);
+        return newer(number, out_header, err);
     }
     return FIRN_OK;
 }
@@ -403,7 +409,8 @@ static void list_file(void *arg, const char *name, uint64_t size)
     }
 }
 
-/* An unnamed file with a good header and a number above all that the manifest knows proves that the manifest is old. */
+/* An unnamed file with a good header and a number above all that the manifest knows proves that the manifest is old;
+   one of a later version is not for this build to remove. */
 static firn_status visit_orphans(frn_recovery *r, firn_error *err)
 {
     frn_log *log = r->log;
@@ -418,6 +425,7 @@ static firn_status visit_orphans(frn_recovery *r, firn_error *err)
         char name[FRN_SEGMENT_NAME_SIZE];
         uint8_t bytes[FMT_ALIGNMENT_MIN]; /* A later version's header may be longer than ours. */
         fmt_segment header;
+        fmt_verdict verdict;
         frn_file *file = NULL;
         size_t got = 0;
 
@@ -430,10 +438,17 @@ static firn_status visit_orphans(frn_recovery *r, firn_error *err)
             status = log->io->ops->read(file, bytes, sizeof bytes, 0, &got, err);
             log->io->ops->file_close(file);
         }
+        if (status == FIRN_ENOTFOUND) {
+            continue; /* A writer at work gave it another name, or gave it up. */
+        }
         if (status < 0) {
             return status;
         }
-        if (fmt_segment_decode(bytes, got, &header) == FMT_OK &&
+        verdict = fmt_segment_decode(bytes, got, &header);
+        if (verdict == FMT_NEWER && memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0) {
+            return newer(r->orphans.at[i], &header, err);
+        }
+        if (verdict == FMT_OK &&
             memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0 && header.number == r->orphans.at[i] &&
             r->damage.status == FIRN_OK) {
             (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,

@@ -408,6 +408,38 @@ static void test_footer_beyond_the_file(void **state)
     io->ops->close(io);
 }
 
+/* A file that no manifest names and that a later version wrote is left alone, and the log is not opened. */
+static void test_newer_orphan(void **state)
+{
+    static uint8_t bytes[4096];
+    struct place *place = *state;
+    fmt_segment header = {
+        .version = FMT_VERSION + 1, .number = 77, .incarnation = 1, .size = SEGMENT, .alignment = sizeof bytes};
+    frn_log_options with_method = plain;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    frn_file *file = NULL;
+    frn_log *log;
+    uint64_t size;
+
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    log = open_log(io, place, &plain);
+    memcpy(header.ledger_id, frn_log_id(log), sizeof header.ledger_id);
+    assert_ok(frn_log_close(log, &err));
+    fmt_segment_encode(bytes, &header);
+    assert_ok(io->ops->open(io, "000000000000004d.seg", FRN_IO_WRITE | FRN_IO_CREATE, &file, &err));
+    assert_ok(io->ops->write(file, bytes, sizeof bytes, 0, &err));
+    io->ops->file_close(file);
+    with_method.durable_method = place->method;
+    assert_int_equal(frn_log_open(&place->heap, io, &with_method, &log, &err), FIRN_ENEWER);
+    assert_int_equal(err.segment, 77);
+    assert_ok(io->ops->open(io, "000000000000004d.seg", 0, &file, &err));
+    assert_ok(io->ops->size(file, &size, &err));
+    assert_int_equal(size, sizeof bytes);
+    io->ops->file_close(file);
+    io->ops->close(io);
+}
+
 /* After a clean close a spare and the last segment lost the ends of their files: nothing is appended to either. */
 static void test_shortened_files(void **state)
 {
@@ -632,6 +664,7 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_get, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_every_write_through_the_ring, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_footer_beyond_the_file, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_newer_orphan, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_shortened_files, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_open_overtaken, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_behind_a_write, setup, teardown, &places[i]),
