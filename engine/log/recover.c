@@ -358,6 +358,7 @@ static firn_status visit_segment(frn_recovery *r, uint64_t number, firn_error *e
         /* Behind the tail of a clean log a segment holds nothing; anywhere else it may. */
         bool witness = !(log->manifest.clean && r->expected > log->manifest.durable);
 
+        r->missing++;
         if (frn_recovery_decide(FRN_PLACE_FILE, FMT_SHORT, witness) == FRN_ACTION_DAMAGE &&
             r->damage.status == FIRN_OK) {
             (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_SEGMENT_MISSING,
@@ -515,8 +516,9 @@ firn_status frn_recovery_scan(frn_recovery *r, firn_error *err)
     }
     testify(r, manifest->durable);
     testify(r, manifest->incarnations[manifest->incarnations_count - 1].first_seq - 1);
-    for (uint32_t i = 0; i < manifest->runs_count; i++) {
-        for (uint64_t k = 0; k < manifest->runs[i].count; k++) {
+    /* More missing files than there can be spares: one is damage already, and a run may name any number of them. */
+    for (uint32_t i = 0; i < manifest->runs_count && r->missing <= FRN_LOG_SPARES_MAX; i++) {
+        for (uint64_t k = 0; k < manifest->runs[i].count && r->missing <= FRN_LOG_SPARES_MAX; k++) {
             status = visit_segment(r, manifest->runs[i].first + k, err);
             if (status < 0) {
                 return status;

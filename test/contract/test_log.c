@@ -2,6 +2,7 @@
 /* test_log.c — the log over every backend: append, read back, roll, reopen, recover, verify. */
 #include "engine/log/log.h"
 
+#include "format/manifest.h"
 #include "format/segment.h"
 
 #include <pthread.h>
@@ -440,6 +441,45 @@ static void test_newer_orphan(void **state)
     io->ops->close(io);
 }
 
+/* A manifest that verifies but names segments without end is answered, not counted to the end. */
+static void test_endless_run(void **state)
+{
+    static uint8_t bytes[FMT_MANIFEST_SIZE];
+    static fmt_run runs[FMT_MANIFEST_RUNS_MAX];
+    static fmt_incarnation incarnations[FMT_MANIFEST_INCARNATIONS_MAX];
+    static firn_cut cuts[FMT_MANIFEST_CUTS_MAX];
+    struct place *place = *state;
+    fmt_manifest manifest = {.runs = runs, .incarnations = incarnations, .cuts = cuts};
+    frn_log_options with_method = plain;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    frn_log *log;
+
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    log = open_log(io, place, &plain);
+    (void)append(log, 1, 0, true);
+    assert_ok(frn_log_close(log, &err));
+    for (int i = 0; i < 2; i++) {
+        frn_file *file = NULL;
+        char name[16];
+        size_t got;
+
+        (void)snprintf(name, sizeof name, "manifest.%d", i);
+        assert_ok(io->ops->open(io, name, FRN_IO_WRITE, &file, &err));
+        assert_ok(io->ops->read(file, bytes, sizeof bytes, 0, &got, &err));
+        assert_int_equal(fmt_manifest_decode(bytes, got, &manifest), FMT_OK);
+        runs[0].count = UINT64_C(1) << 62;
+        manifest.segment_highest = UINT64_C(1) << 63;
+        manifest.durable = 2;
+        fmt_manifest_encode(bytes, &manifest);
+        assert_ok(io->ops->write(file, bytes, fmt_manifest_size(&manifest), 0, &err));
+        io->ops->file_close(file);
+    }
+    with_method.durable_method = place->method;
+    assert_int_equal(frn_log_open(&place->heap, io, &with_method, &log, &err), FIRN_ECORRUPT);
+    io->ops->close(io);
+}
+
 /* After a clean close a spare and the last segment lost the ends of their files: nothing is appended to either. */
 static void test_shortened_files(void **state)
 {
@@ -665,6 +705,7 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_every_write_through_the_ring, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_footer_beyond_the_file, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_newer_orphan, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_endless_run, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_shortened_files, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_open_overtaken, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_behind_a_write, setup, teardown, &places[i]),
