@@ -73,7 +73,6 @@ static frn_log *log_new(frn_heap *heap, frn_io *io, const frn_log_options *optio
     }
     io->ops->facts(io, &facts);
     log->alignment = facts.alignment;
-    log->reaper_carries_out = facts.submits_are_done_by_reap;
     frn_mutex_init(&log->maker);
     frn_mutex_init(&log->tail);
     frn_mutex_init(&log->reap);
