@@ -5,6 +5,7 @@
 #include "format/manifest.h"
 #include "format/segment.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -581,6 +582,44 @@ static void test_read_open_overtaken(void **state)
     io->ops->close(io);
 }
 
+static unsigned names_synced;
+
+static firn_status fail_names(frn_io *io, firn_error *err)
+{
+    (void)io;
+    names_synced++;
+    *err = (firn_error){.status = FIRN_EIO, .os_errno = EIO};
+    return FIRN_EIO;
+}
+
+/* Names that could not be made durable poison: nothing tries that again, nothing more is appended. */
+static void test_names_not_durable(void **state)
+{
+    struct place *place = *state;
+    frn_log_options options = plain;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    const frn_io_ops *real = io->ops;
+    frn_io_ops failing = *real;
+    frn_log *log;
+
+    options.threads = false;
+    assert_ok(frn_log_create(&place->heap, io, &options, &err));
+    log = open_log(io, place, &options);
+    (void)append(log, 1, 0, true);
+    failing.sync_names = fail_names;
+    io->ops = &failing;
+    names_synced = 0;
+    while (frn_log_step_make(log)) {
+    }
+    assert_false(frn_log_step_make(log));
+    assert_int_equal(names_synced, 1);
+    assert_int_equal(frn_log_poisoned(log), EIO);
+    io->ops = real;
+    assert_int_equal(frn_log_close(log, &err), FIRN_EPOISONED);
+    io->ops->close(io);
+}
+
 /* A write that is held back between its first bytes and the rest. */
 static struct {
     const frn_io_ops *real;
@@ -707,6 +746,7 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_newer_orphan, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_endless_run, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_shortened_files, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_names_not_durable, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_open_overtaken, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_behind_a_write, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_turn_without_work, setup, teardown, &places[i]),
