@@ -14,6 +14,12 @@ enum {
     LIVE_TRIES = 5 /* Reads of a log that a writer changes meanwhile, before giving up. */
 };
 
+/* Whether a header block, one group and a footer fit a segment. */
+static bool geometry_is_good(uint64_t segment_size, uint32_t alignment)
+{
+    return segment_size >= 2 * (uint64_t)alignment + fmt_footer_size(segment_size, alignment);
+}
+
 /* ---- create ---- */
 
 struct presence {
@@ -131,7 +137,14 @@ firn_status frn_log_create(frn_heap *heap, frn_io *io, const frn_log_options *op
     if (log == NULL) {
         return frn_fail(err, FIRN_ENOMEM, "create ledger: out of memory");
     }
-    status = frn_manifest_alloc(log, err);
+    if (!geometry_is_good(options->segment_size, log->alignment)) {
+        status = frn_fail(err, FIRN_EINVAL,
+                          "segments of %" PRIu64 " bytes are too small for a disk that asks for an alignment of %" PRIu32,
+                          options->segment_size, log->alignment);
+    }
+    if (status == FIRN_OK) {
+        status = frn_manifest_alloc(log, err);
+    }
     if (status == FIRN_OK) {
         status = open_or_create(io, FRN_LOCK_NAME, &log->lock_file, err);
     }
@@ -204,6 +217,11 @@ static firn_status take_manifest(frn_log *log, const frn_manifest_found *found, 
         return frn_fail(err, FIRN_EINVAL,
                         "the disk asks for an alignment of %" PRIu32 " bytes, the ledger was made with %" PRIu32,
                         log->alignment, manifest->alignment);
+    }
+    if (!geometry_is_good(manifest->segment_size, manifest->alignment)) {
+        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
+                               "manifest: segments of %" PRIu64 " bytes, alignment %" PRIu32 ": no group fits",
+                               manifest->segment_size, manifest->alignment);
     }
     memcpy(log->ledger_id, manifest->ledger_id, FIRN_LEDGER_ID_SIZE);
     log->segment_size = manifest->segment_size;

@@ -620,6 +620,31 @@ static void test_names_not_durable(void **state)
     io->ops->close(io);
 }
 
+static void wide_facts(frn_io *io, frn_io_facts *out_facts)
+{
+    passer.real->facts(io, out_facts);
+    out_facts->alignment = FRN_IO_ALIGNMENT_MAX;
+}
+
+/* Segments in which a disk's alignment leaves room for no group are refused, and nothing is created. */
+static void test_no_room_for_a_group(void **state)
+{
+    struct place *place = *state;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    frn_io_ops wide = *io->ops;
+    bool there = true;
+
+    passer.real = io->ops;
+    wide.facts = wide_facts;
+    io->ops = &wide;
+    assert_int_equal(frn_log_create(&place->heap, io, &plain, &err), FIRN_EINVAL);
+    assert_ok(frn_log_exists(io, &there, &err));
+    assert_false(there);
+    io->ops = passer.real;
+    io->ops->close(io);
+}
+
 /* A write that is held back between its first bytes and the rest. */
 static struct {
     const frn_io_ops *real;
@@ -747,6 +772,7 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_endless_run, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_shortened_files, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_names_not_durable, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_no_room_for_a_group, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_open_overtaken, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_behind_a_write, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_turn_without_work, setup, teardown, &places[i]),
