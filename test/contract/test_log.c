@@ -645,6 +645,65 @@ static void test_no_room_for_a_group(void **state)
     io->ops->close(io);
 }
 
+/* A batch of the largest size gathers while a group is in flight: the next one does not join its group, which could not
+   be read back. */
+static void test_largest_batch(void **state)
+{
+    static uint8_t body[FMT_BODY_SIZE_MAX];
+    const size_t each = (FMT_BATCH_SIZE_MAX - FMT_BATCH_HEADER) / 4 - FMT_RECORD_HEADER;
+    struct place *place = *state;
+    frn_log_options options = plain;
+    firn_slice part = {.data = body, .size = each};
+    firn_error err = {0};
+    frn_io *io;
+    frn_log_reader *reader = NULL;
+    frn_log_record record;
+    frn_log_place at;
+    fmt_batch_writer writer;
+    frn_log *log;
+
+    if (!place->memory) {
+        return; /* Once is enough: nothing of it depends on the disk. */
+    }
+    io = open_io(place);
+    options.groups_in_flight_max = 1;
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    log = open_log(io, place, &options);
+    for (;;) {
+        uint32_t seen;
+        firn_status status;
+
+        frn_log_lock(log);
+        seen = frn_log_room(log);
+        status = frn_log_reserve(log, FMT_BATCH_SIZE_MAX, &at, &err);
+        if (status == FIRN_OK) {
+            break;
+        }
+        frn_log_unlock(log);
+        assert_int_equal(status, FIRN_FULL);
+        frn_log_wait_room(log, seen);
+    }
+    frn_log_cancel(log, &at);
+    frn_log_unlock(log);
+    (void)append(log, 1, 0, false);
+    frn_log_lock(log);
+    frn_log_send(log, true);
+    assert_ok(frn_log_reserve(log, FMT_BATCH_SIZE_MAX, &at, &err));
+    fmt_batch_begin(&writer, at.data, at.size, at.salt, at.first_seq, at.time_ns, at.content_crc);
+    for (int i = 0; i < 4; i++) {
+        (void)fmt_batch_add(&writer, 1, 1, at.first_seq, &part, 1);
+    }
+    (void)fmt_batch_finish(&writer, NULL, 0, NULL);
+    frn_log_commit(log, &at, &writer);
+    frn_log_unlock(log);
+    (void)append(log, 1, 0, true);
+    assert_ok(frn_log_reader_open(log, 6, 0, &reader, &err));
+    assert_ok(frn_log_reader_next(reader, 6, &record, &err));
+    frn_log_reader_close(reader);
+    assert_ok(frn_log_close(log, &err));
+    io->ops->close(io);
+}
+
 /* A write that is held back between its first bytes and the rest. */
 static struct {
     const frn_io_ops *real;
@@ -672,6 +731,7 @@ static void hold_write(frn_file *file, const void *data, size_t size, uint64_t o
 static void test_read_behind_a_write(void **state)
 {
     struct place *place = *state;
+    frn_log_options options = plain;
     firn_error err = {0};
     frn_io *io = open_io(place);
     frn_io_ops holding = *io->ops;
@@ -679,8 +739,9 @@ static void test_read_behind_a_write(void **state)
     frn_log_record record;
     frn_log *log;
 
+    options.threads = false;
     assert_ok(frn_log_create(&place->heap, io, &plain, &err));
-    log = open_log(io, place, &plain);
+    log = open_log(io, place, &options);
     (void)append(log, 1, 0, true);
     held.real = io->ops;
     holding.queue_write = hold_write;
@@ -773,6 +834,7 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_shortened_files, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_names_not_durable, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_no_room_for_a_group, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_largest_batch, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_open_overtaken, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_read_behind_a_write, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_turn_without_work, setup, teardown, &places[i]),
