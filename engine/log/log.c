@@ -138,9 +138,10 @@ firn_status frn_log_create(frn_heap *heap, frn_io *io, const frn_log_options *op
         return frn_fail(err, FIRN_ENOMEM, "create ledger: out of memory");
     }
     if (!geometry_is_good(options->segment_size, log->alignment)) {
-        status = frn_fail(err, FIRN_EINVAL,
-                          "segments of %" PRIu64 " bytes are too small for a disk that asks for an alignment of %" PRIu32,
-                          options->segment_size, log->alignment);
+        status =
+            frn_fail(err, FIRN_EINVAL,
+                     "segments of %" PRIu64 " bytes are too small for a disk that asks for an alignment of %" PRIu32,
+                     options->segment_size, log->alignment);
     }
     if (status == FIRN_OK) {
         status = frn_manifest_alloc(log, err);

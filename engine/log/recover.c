@@ -449,9 +449,8 @@ static firn_status visit_orphans(frn_recovery *r, firn_error *err)
         if (verdict == FMT_NEWER && memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0) {
             return newer(r->orphans.at[i], &header, err);
         }
-        if (verdict == FMT_OK &&
-            memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0 && header.number == r->orphans.at[i] &&
-            r->damage.status == FIRN_OK) {
+        if (verdict == FMT_OK && memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0 &&
+            header.number == r->orphans.at[i] && r->damage.status == FIRN_OK) {
             (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
                                   "manifest: older than segment %" PRIu64 ", which it does not name", header.number);
             (void)frn_place(&r->damage, FIRN_ECORRUPT, header.number, 0, r->expected);
