@@ -66,6 +66,24 @@ static void test_footer_beyond_the_file(void **state)
     io->ops->close(io);
 }
 
+/* A manifest that names no durable method is opened all the same, with one that works everywhere. */
+static void test_no_method(void **state)
+{
+    struct place *place = *state;
+    firn_error err = {0};
+    firn_stats stats = {0};
+    frn_io *io = open_io(place);
+    frn_log *log = NULL;
+
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    assert_ok(frn_log_open(&place->heap, io, &plain, &log, &err));
+    frn_log_stat(log, &stats);
+    assert_int_equal(stats.durable_method, FIRN_DURABLE_BUFFERED_SYNC);
+    (void)append(log, 1, 0, true);
+    assert_ok(frn_log_close(log, &err));
+    io->ops->close(io);
+}
+
 /* A file that no manifest names and that a later version wrote is left alone, and the log is not opened. */
 static void test_newer_orphan(void **state)
 {
@@ -480,6 +498,7 @@ int main(void)
     for (size_t i = 0; i < PLACES; i++) {
         struct CMUnitTest tests[] = {
             cmocka_unit_test_prestate_setup_teardown(test_footer_beyond_the_file, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_no_method, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_newer_orphan, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_endless_run, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_shortened_files, setup, teardown, &places[i]),
