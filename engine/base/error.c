@@ -32,10 +32,12 @@ const char *firn_status_text(firn_status status)
     }
 }
 
-static void set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const char *format, va_list args)
+static void __attribute__((format(printf, 5, 0)))
+set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const char *format, va_list args)
     __attribute__((format(printf, 5, 0)));
 
-static void set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const char *format, va_list args)
+static void __attribute__((format(printf, 5, 0)))
+set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const char *format, va_list args)
 {
     if (err == NULL) {
         return;

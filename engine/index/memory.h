@@ -20,8 +20,9 @@ typedef struct frn_version {
     struct frn_version *newer; /**< What superseded it; NULL for the newest. Write side. */
     struct frn_version *next;  /**< In the one list that it is on. */
     frn_row *row;
-    uint32_t capacity : 31;    /**< Bytes of data. Write side, as is settled: no view reads this word. */
-    uint32_t settled : 1;      /**< Durable and off the queue. */
+    uint32_t capacity : 31;    /**< Bytes of data. Write side. */
+    uint32_t settled : 1;      /**< Durable and off the queue. Write side. */
+    uint32_t : 0;              /* What follows is read by views: it must be a memory location of its own. */
     uint32_t size : 31;        /**< Bytes of value. */
     uint32_t deleted : 1;      /**< A tombstone. */
     uint8_t data[];

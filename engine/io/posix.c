@@ -118,6 +118,9 @@ firn_status frn_posix_open(frn_io *io, const char *name, unsigned flags, frn_fil
         status = open_for_queue(posix, file, err);
     }
     if (status != FIRN_OK) {
+        if (create) {
+            (void)unlinkat(posix->folder, name, 0);
+        }
         frn_posix_file_close(&file->file);
         return status;
     }

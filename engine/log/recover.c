@@ -224,7 +224,7 @@ static firn_status judge_header(frn_recovery *r, frn_file *file, uint64_t number
                                 frn_recovery_action *out_action, firn_error *err)
 {
     frn_log *log = r->log;
-    uint8_t bytes[FMT_SEGMENT_HEADER];
+    uint8_t bytes[FMT_ALIGNMENT_MIN]; /* A later version's header may be longer than ours. */
     uint64_t size = 0;
     size_t got;
     unsigned found = 0;
@@ -408,7 +408,7 @@ static firn_status visit_orphans(frn_recovery *r, firn_error *err)
     }
     for (size_t i = 0; i < r->orphans.count; i++) {
         char name[FRN_SEGMENT_NAME_SIZE];
-        uint8_t bytes[FMT_SEGMENT_HEADER];
+        uint8_t bytes[FMT_ALIGNMENT_MIN]; /* A later version's header may be longer than ours. */
         fmt_segment header;
         frn_file *file = NULL;
         size_t got = 0;

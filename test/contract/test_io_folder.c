@@ -193,6 +193,46 @@ static void test_read_device_after_rename(void **state)
     free(data);
 }
 
+static void use_up_descriptors(void *arg)
+{
+    frn_io_options options = {.path = *(const firn_io_path *)arg};
+    int next = dup(STDIN_FILENO);
+    struct rlimit limit;
+    firn_error err = {0};
+    frn_file *file = NULL;
+    frn_io *io = NULL;
+
+    io_child_check(next >= 0 && close(next) == 0);
+    limit = (struct rlimit){(rlim_t)next, (rlim_t)next + 64};
+    io_child_check(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    io_child_check(open_at(folder, &options, &io, &err) == FIRN_EIO);
+    io_child_check(strstr(err.text, "open folder ") != NULL && strstr(err.text, "Too many open files") != NULL);
+    limit.rlim_cur = limit.rlim_max;
+    io_child_check(setrlimit(RLIMIT_NOFILE, &limit) == 0 && open_at(folder, &options, &io, NULL) == FIRN_OK);
+
+    /* One is left: the file can be made, but not be opened for the queue as well. */
+    next = dup(STDIN_FILENO);
+    io_child_check(next >= 0 && close(next) == 0);
+    limit.rlim_cur = (rlim_t)next + 1;
+    io_child_check(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    io_child_check(io->ops->open(io, "file", FRN_IO_CREATE | FRN_IO_QUEUE, &file, &err) == FIRN_EIO);
+    io_child_check(strcmp(err.text, "open file past the page cache: Too many open files") == 0);
+    io_child_check(io->ops->open(io, "file", FRN_IO_CREATE, &file, NULL) == FIRN_OK);
+    io->ops->file_close(file);
+    io->ops->close(io);
+}
+
+/* Without descriptors nothing is opened by halves: the file that could not be opened is not left behind. */
+static void test_no_descriptors(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        io_child_test(use_up_descriptors, (void *)(uintptr_t)&paths[i]);
+        io_folder_remove(folder);
+        io_folder_make(".", folder, sizeof folder);
+    }
+}
+
 /* One queued write, to its end. */
 static int64_t write_queued(frn_io *io, frn_file *file, const void *data, size_t size, uint64_t offset)
 {
@@ -331,6 +371,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_create, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_read_only_instance, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_read_device_after_rename, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file_size_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_read_only_file_system, set_up, tear_down),
