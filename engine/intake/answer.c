@@ -105,18 +105,19 @@ void frn_answers_push(frn_answers *answers, firn_ticket *ticket)
     uint64_t at = atomic_load_explicit(&answers->submitted, memory_order_relaxed);
 
     answers->ring[at & answers->mask] = ticket;
-    atomic_store_explicit(&answers->submitted, at + 1, memory_order_release);
+    if (answers->driver_work != NULL) {
+        /* Pairs with the driver, which says that it sleeps and then looks at submitted once more. */
+        atomic_store_explicit(&answers->submitted, at + 1, memory_order_seq_cst);
+    } else {
+        atomic_store_explicit(&answers->submitted, at + 1, memory_order_release);
+    }
 }
 
 void frn_answers_announce(frn_answers *answers)
 {
-    if (answers->driver_work != NULL) {
-        /* Pairs with the fence of the driver between saying that it sleeps and looking once more. */
-        atomic_thread_fence(memory_order_seq_cst);
-        if (atomic_load_explicit(&answers->driver_asleep, memory_order_relaxed)) {
-            atomic_fetch_add(answers->driver_work, 1);
-            frn_word_wake(answers->driver_work, 1);
-        }
+    if (answers->driver_work != NULL && atomic_load_explicit(&answers->driver_asleep, memory_order_seq_cst)) {
+        atomic_fetch_add(answers->driver_work, 1);
+        frn_word_wake(answers->driver_work, 1);
     }
     if (answers->manual) {
         frn_answers_signal(answers);
