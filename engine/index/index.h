@@ -147,7 +147,8 @@ FIRN_NODISCARD static inline firn_status frn_index_read(frn_index *index, frn_ta
 
 /**
  * The first row with a key ≥ from (after: > from), as frn_index_read() would see it. An empty from is the beginning of
- * the table, which is found at once even behind many deleted rows. Both slices are borrowed like those of a read. @return FIRN_OK, FIRN_END.
+ * the table, which is found at once even behind many deleted rows. Both slices are borrowed like those of a
+ * read. @return FIRN_OK, FIRN_END.
  */
 FIRN_NODISCARD static inline firn_status frn_index_read_seek(frn_index *index, frn_table table, firn_slice from,
                                                              bool after, firn_slice *out_key, firn_slice *out_value,
@@ -178,7 +179,8 @@ static inline bool frn_index_reclaim(frn_index *index)
 
 /* Positions and figures. Any thread. */
 
-/** Durable moved to seq, the end of a committed batch; a lower seq than before is ignored. Takes no lock, frees nothing. */
+/** Durable moved to seq, the end of a committed batch; a lower seq than before is ignored. Takes no lock, frees
+    nothing. */
 static inline void frn_index_durable(frn_index *index, uint64_t seq)
 {
     index->ops->durable(index, seq);
