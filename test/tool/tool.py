@@ -46,10 +46,10 @@ def run(*arguments, input=b'', **options):
 
 
 def start(*arguments, **options):
-    """Starts the tool; pipes to all three of its ends."""
+    """Starts the tool; pipes to all three of its ends, unbuffered, so that waiting for them tells the truth."""
     return subprocess.Popen([FIRN, *map(str, arguments)], stdin=options.pop('stdin', subprocess.PIPE),
                             stdout=options.pop('stdout', subprocess.PIPE), stderr=subprocess.PIPE, env=environment,
-                            **options)
+                            bufsize=0, **options)
 
 
 def stop(process):
