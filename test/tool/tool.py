@@ -22,7 +22,8 @@ class Answer:
     """What a run of the tool said."""
 
     def __init__(self, code, out, err):
-        self.code, self.raw, self.out, self.err = code, out, out.decode('utf-8', 'replace'), err.decode('utf-8', 'replace')
+        self.code, self.raw = code, out
+        self.out, self.err = out.decode('utf-8', 'replace'), err.decode('utf-8', 'replace')
 
     def json(self):
         return json.loads(self.out)
