@@ -15,7 +15,9 @@
 #include "format/bytes.h"
 
 /* Keys beyond this are no small integers. */
-enum { KEY_MAX = 65535 };
+enum {
+    KEY_MAX = 65535
+};
 
 typedef enum token_type {
     TOKEN_UNSIGNED, /* value */
@@ -49,16 +51,16 @@ typedef struct token_rule {
 } token_rule;
 
 static const token_rule token_rules[32] = {
-    [0x00] = {TOKEN_SCALAR, 0, 0, true}, [0x02] = {TOKEN_SCALAR, 0, 0, true},   [0x03] = {TOKEN_SCALAR, 0, 0, true},
-    [0x04] = {TOKEN_BIN, 1, 0, true},    [0x05] = {TOKEN_BIN, 2, 0, true},      [0x06] = {TOKEN_BIN, 4, 0, true},
-    [0x07] = {TOKEN_EXT, 1, 1, true},    [0x08] = {TOKEN_EXT, 2, 1, true},      [0x09] = {TOKEN_EXT, 4, 1, true},
-    [0x0a] = {TOKEN_SCALAR, 0, 4, true}, [0x0b] = {TOKEN_SCALAR, 0, 8, true},   [0x0c] = {TOKEN_UNSIGNED, 1, 0, true},
+    [0x00] = {TOKEN_SCALAR, 0, 0, true},   [0x02] = {TOKEN_SCALAR, 0, 0, true},   [0x03] = {TOKEN_SCALAR, 0, 0, true},
+    [0x04] = {TOKEN_BIN, 1, 0, true},      [0x05] = {TOKEN_BIN, 2, 0, true},      [0x06] = {TOKEN_BIN, 4, 0, true},
+    [0x07] = {TOKEN_EXT, 1, 1, true},      [0x08] = {TOKEN_EXT, 2, 1, true},      [0x09] = {TOKEN_EXT, 4, 1, true},
+    [0x0a] = {TOKEN_SCALAR, 0, 4, true},   [0x0b] = {TOKEN_SCALAR, 0, 8, true},   [0x0c] = {TOKEN_UNSIGNED, 1, 0, true},
     [0x0d] = {TOKEN_UNSIGNED, 2, 0, true}, [0x0e] = {TOKEN_UNSIGNED, 4, 0, true}, [0x0f] = {TOKEN_UNSIGNED, 8, 0, true},
-    [0x10] = {TOKEN_SCALAR, 0, 1, true}, [0x11] = {TOKEN_SCALAR, 0, 2, true},   [0x12] = {TOKEN_SCALAR, 0, 4, true},
-    [0x13] = {TOKEN_SCALAR, 0, 8, true}, [0x14] = {TOKEN_EXT, 0, 2, true},      [0x15] = {TOKEN_EXT, 0, 3, true},
-    [0x16] = {TOKEN_EXT, 0, 5, true},    [0x17] = {TOKEN_EXT, 0, 9, true},      [0x18] = {TOKEN_EXT, 0, 17, true},
-    [0x19] = {TOKEN_STR, 1, 0, true},    [0x1a] = {TOKEN_STR, 2, 0, true},      [0x1b] = {TOKEN_STR, 4, 0, true},
-    [0x1c] = {TOKEN_ARRAY, 2, 0, true},  [0x1d] = {TOKEN_ARRAY, 4, 0, true},    [0x1e] = {TOKEN_MAP, 2, 0, true},
+    [0x10] = {TOKEN_SCALAR, 0, 1, true},   [0x11] = {TOKEN_SCALAR, 0, 2, true},   [0x12] = {TOKEN_SCALAR, 0, 4, true},
+    [0x13] = {TOKEN_SCALAR, 0, 8, true},   [0x14] = {TOKEN_EXT, 0, 2, true},      [0x15] = {TOKEN_EXT, 0, 3, true},
+    [0x16] = {TOKEN_EXT, 0, 5, true},      [0x17] = {TOKEN_EXT, 0, 9, true},      [0x18] = {TOKEN_EXT, 0, 17, true},
+    [0x19] = {TOKEN_STR, 1, 0, true},      [0x1a] = {TOKEN_STR, 2, 0, true},      [0x1b] = {TOKEN_STR, 4, 0, true},
+    [0x1c] = {TOKEN_ARRAY, 2, 0, true},    [0x1d] = {TOKEN_ARRAY, 4, 0, true},    [0x1e] = {TOKEN_MAP, 2, 0, true},
     [0x1f] = {TOKEN_MAP, 4, 0, true},
 };
 

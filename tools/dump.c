@@ -251,7 +251,7 @@ static firn_status take_group(dumping *dump, uint64_t offset, uint64_t size, uin
         return status;
     got = dump_read(dump->fd, dump->buffer, (size_t)size, offset);
     if (got < 0) {
-        dump_print_bad(dump, 1, "group", offset, strerror(errno));
+        dump_print_bad(dump, 1, "group", offset, dump_os_text(dump));
         return FIRN_OK;
     }
     verdict = fmt_group_check(dump->buffer, (size_t)got, salt, group, &bad);
@@ -294,6 +294,7 @@ static firn_status walk_groups(dumping *dump, uint64_t limit)
         fmt_group group;
         uint32_t salt = 0;
         fmt_verdict verdict = got < 0 ? FMT_SHORT : decode_header(dump, header, (size_t)got, offset, &group, &salt);
+        const char *why = got < 0 ? dump_os_text(dump) : fmt_verdict_text(verdict);
         enum stretch here = verdict == FMT_BLANK ? BLANK : verdict == FMT_OK ? NONE : SKIPPED;
 
         size = dump->alignment;
@@ -302,7 +303,7 @@ static firn_status walk_groups(dumping *dump, uint64_t limit)
         if (here != stretch)
             start = offset;
         if (here == SKIPPED && stretch != SKIPPED)
-            dump_print_bad(dump, 1, "group header", offset, got < 0 ? strerror(errno) : fmt_verdict_text(verdict));
+            dump_print_bad(dump, 1, "group header", offset, why);
         stretch = here;
         if (here == NONE) {
             size = fmt_group_size(group.content_size, dump->alignment);
@@ -376,7 +377,7 @@ static firn_status take_footer(dumping *dump, uint64_t offset, uint64_t size)
         return status;
     got = dump_read(dump->fd, dump->buffer, (size_t)size, offset);
     if (got < 0) {
-        dump_print_bad(dump, 1, "footer", offset, strerror(errno));
+        dump_print_bad(dump, 1, "footer", offset, dump_os_text(dump));
         return FIRN_OK;
     }
     if (incarnation == 0 && got >= FMT_FOOTER_HEADER)
@@ -414,6 +415,8 @@ static firn_status dump_segment(dumping *dump)
     limit = dump->size > footer_size ? dump->size - footer_size : 0;
     if (dump->file_size < dump->size)
         dump_print_bad(dump, 0, "file", dump->file_size, "shorter than its header says");
+    if (dump->file_size > dump->size)
+        dump_print_bad(dump, 0, "file", dump->size, "longer than its header says");
     status = walk_groups(dump, limit < dump->file_size ? limit : dump->file_size);
     if (status == FIRN_OK && limit > 0 && limit < dump->file_size)
         status = take_footer(dump, limit, footer_size);

@@ -21,6 +21,11 @@ firn_status dump_fail(dumping *dump, firn_status status, const char *format, ...
     return status;
 }
 
+const char *dump_os_text(dumping *dump)
+{
+    return strerror_r(errno, dump->os_text, sizeof dump->os_text);
+}
+
 firn_status dump_fail_os(dumping *dump, const char *what)
 {
     int number = errno;
@@ -29,7 +34,7 @@ firn_status dump_fail_os(dumping *dump, const char *what)
                          : number == EACCES || number == EPERM ? FIRN_EACCES
                                                                : FIRN_EIO;
 
-    return dump_fail(dump, status, "%s %s: %s", what, dump->path, strerror(number));
+    return dump_fail(dump, status, "%s %s: %s", what, dump->path, dump_os_text(dump));
 }
 
 ssize_t dump_read(int fd, uint8_t *data, size_t size, uint64_t offset)

@@ -16,6 +16,7 @@ typedef struct dumping {
     firn_error *err;
     dump_lines lines;
     dump_summary summary;
+    char os_text[128]; /**< What dump_os_text() returns. */
     int fd;
     uint64_t file_size;
     uint8_t *buffer; /**< Holds one group or footer. */
@@ -36,6 +37,8 @@ typedef struct dumping {
 firn_status dump_fail(dumping *dump, firn_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /** The same for the system call that just failed: "open PATH: No such file or directory". */
 firn_status dump_fail_os(dumping *dump, const char *what);
+/** What errno means; until the next call. */
+const char *dump_os_text(dumping *dump);
 /** Reads at most size bytes; returns how many there are, or -1. */
 ssize_t dump_read(int fd, uint8_t *data, size_t size, uint64_t offset);
 const char *dump_base_name(const char *path);

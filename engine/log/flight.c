@@ -2,18 +2,19 @@
 /*
  * flight.c — groups on their way to the disk: send, take completions, advance durable, wait, poison.
  *
- * Happy path of a lone blocking append: its thread sends the group under the tail lock, takes the reap lock, waits in the
- * seam, takes the completion, advances durable, returns. Nobody else is involved.
+ * Happy path of a lone blocking append: its thread sends the group under the tail lock, takes the reap lock, waits in
+ * the seam, takes the completion, advances durable, returns. Nobody else is involved.
  *
- * Under load one waiting thread holds the reap lock (the reaper); the others sleep on the word of their own group's slot, so
- * that one finished group wakes just its own waiters. When the reaper has what it waited for, it hands over: it changes the
- * word of a slot that has waiters and wakes one, who finds the reap lock free. A waiter counts itself before it tries the
- * reap lock, and the reaper looks for waiters after it gave the lock up, so one of the two sees the other.
+ * Under load one waiting thread holds the reap lock (the reaper); the others sleep on the word of their own group's
+ * slot, so that one finished group wakes just its own waiters. When the reaper has what it waited for, it hands over:
+ * it changes the word of a slot that has waiters and wakes one, who finds the reap lock free. A waiter counts itself
+ * before it tries the reap lock, and the reaper looks for waiters after it gave the lock up, so one of the two sees the
+ * other.
  *
  * Finished: with FIRN_DURABLE_DIRECT_DSYNC a group is finished when its own write has completed in full; with the other
- * methods when a sync that was queued after that completion has succeeded. Durable advances over finished groups without
- * gaps only. The first error or short result of a write or sync poisons the log: nothing is retried, durable stands still,
- * and what is allocated beyond it is void.
+ * methods when a sync that was queued after that completion has succeeded. Durable advances over finished groups
+ * without gaps only. The first error or short result of a write or sync poisons the log: nothing is retried, durable
+ * stands still, and what is allocated beyond it is void.
  */
 #include "engine/log/private.h"
 
@@ -31,7 +32,12 @@ enum {
 };
 
 /* What a completion belongs to: the low bits of its tag. */
-enum { TAG_GROUP = 0, TAG_SYNC = 1, TAG_FOOTER = 2, TAG_BITS = 2 };
+enum {
+    TAG_GROUP = 0,
+    TAG_SYNC = 1,
+    TAG_FOOTER = 2,
+    TAG_BITS = 2
+};
 
 /* ---- poison ---- */
 
@@ -61,7 +67,8 @@ void frn_log_poison(frn_log *log, int os_errno, const firn_error *why)
 {
     int none = 0;
 
-    /* The text is set first: whoever sees the flag reads it. Two threads that fail at once agree through the flag -1. */
+    /* The text is set first: whoever sees the flag reads it. Two threads that fail at once agree through the flag -1.
+     */
     if (!atomic_compare_exchange_strong(&log->poisoned, &none, -1)) {
         return;
     }
@@ -214,7 +221,8 @@ static void fail_write(frn_log *log, const frn_segment *segment, uint64_t offset
     if (result < 0) {
         (void)frn_fail_os(&why, os_errno, "%s %s at %" PRIu64, what, name, offset);
     } else {
-        (void)frn_fail(&why, FIRN_EIO, "%s %s at %" PRIu64 ": short write of %" PRId64 " bytes", what, name, offset, result);
+        (void)frn_fail(&why, FIRN_EIO, "%s %s at %" PRIu64 ": short write of %" PRId64 " bytes", what, name, offset,
+                       result);
     }
     (void)frn_place(&why, why.status, segment->number, offset, seq);
     frn_log_poison(log, os_errno, &why);
@@ -311,7 +319,8 @@ static void wake_finished(frn_log *log, uint32_t finished)
     change(&log->turn, &log->turn_waiters);
 }
 
-/* Tells the user of the log that durable moved, or once that the log is poisoned, whoever found that out. Reap lock held. */
+/* Tells the user of the log that durable moved, or once that the log is poisoned, whoever found that out. Reap lock
+ * held. */
 static bool tell(frn_log *log, bool moved)
 {
     int poisoned = frn_log_poisoned(log);
@@ -364,8 +373,8 @@ static bool take_round(frn_log *log, int64_t timeout_ns)
     return true;
 }
 
-/* Wakes one waiter of a group that is not finished, so that it finds the reap lock free. The count of waiters may include
-   some who were woken and have not run yet: only a wake that met a sleeper ends the search. */
+/* Wakes one waiter of a group that is not finished, so that it finds the reap lock free. The count of waiters may
+   include some who were woken and have not run yet: only a wake that met a sleeper ends the search. */
 static bool hand_to_waiter(frn_log *log)
 {
     bool woken = false;

@@ -2,14 +2,15 @@
 /*
  * maker.c — make segments ahead of their use, in a thread or step by step.
  *
- * Happy path, each step durable before the next: (1) a file of zeros, or one whose time is over with its header blanked and
- * a new name; (2) the manifest names its number; (3) its header is written; then it is a spare that the log may use.
+ * Happy path, each step durable before the next: (1) a file of zeros, or one whose time is over with its header blanked
+ * and a new name; (2) the manifest names its number; (3) its header is written; then it is a spare that the log may
+ * use.
  *
- * Why the header comes last: a valid header with a number that a manifest slot does not know proves that the slot is old.
- * Why blank before rename: a file never stands under a name with the header of another.
+ * Why the header comes last: a valid header with a number that a manifest slot does not know proves that the slot is
+ * old. Why blank before rename: a file never stands under a name with the header of another.
  *
- * What can fail: no space while filling: the file is removed, callers who need a segment get the error, the next need tries
- * again. An error in the manifest or in a header, bytes that were written before, poisons.
+ * What can fail: no space while filling: the file is removed, callers who need a segment get the error, the next need
+ * tries again. An error in the manifest or in a header, bytes that were written before, poisons.
  */
 #include "engine/log/private.h"
 

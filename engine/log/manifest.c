@@ -61,8 +61,8 @@ static firn_status read_slot(frn_log *log, int i, fmt_verdict *out_verdict, bool
 
     *out_missing = false;
     if (log->slot_files[i] == NULL) {
-        status = ops->open(log->io, frn_manifest_names[i], log->options.read_only ? 0 : FRN_IO_WRITE, &log->slot_files[i],
-                           err);
+        status = ops->open(log->io, frn_manifest_names[i], log->options.read_only ? 0 : FRN_IO_WRITE,
+                           &log->slot_files[i], err);
         if (status == FIRN_ENOTFOUND) {
             *out_missing = true;
             *out_verdict = FMT_SHORT;

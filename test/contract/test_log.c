@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
-enum { SEGMENT = 64 * 1024 };
+enum {
+    SEGMENT = 64 * 1024
+};
 
 /* What a test stands on: a place for files and a way to open it. */
 struct place {
@@ -66,7 +68,7 @@ static int setup(void **state)
     if (place->memory) {
         assert_ok(frn_memory_disk_new(&place->heap, &place->disk, &err));
     } else {
-        (void)strcpy(place->folder, "log-XXXXXX");
+        (void)snprintf(place->folder, sizeof place->folder, "log-XXXXXX");
         assert_non_null(mkdtemp(place->folder));
     }
     return 0;
@@ -312,15 +314,16 @@ static void test_get(void **state)
         assert_int_equal(batch_first, (seq - 1) / 4 * 4 + 1);
         assert_int_equal(buf.size, body_size(seq));
     }
-    assert_int_equal(frn_log_get(log, last + 1, &buf, &record, &batch_first, &batch_count, &time_ns, &err), FIRN_ENOTFOUND);
+    assert_int_equal(frn_log_get(log, last + 1, &buf, &record, &batch_first, &batch_count, &time_ns, &err),
+                     FIRN_ENOTFOUND);
     assert_int_equal(frn_log_get(log, 0, &buf, &record, &batch_first, &batch_count, &time_ns, &err), FIRN_ENOTFOUND);
     firn_buf_free(&buf);
     assert_ok(frn_log_close(log, &err));
     io->ops->close(io);
 }
 
-/* Where the ring carries the writes, the bytes that it completed are the bytes that the log says it wrote, no more and no
-   less: zeros of new segments, headers, groups, footers, manifests. */
+/* Where the ring carries the writes, the bytes that it completed are the bytes that the log says it wrote, no more and
+   no less: zeros of new segments, headers, groups, footers, manifests. */
 static void test_every_write_through_the_ring(void **state)
 {
     struct place *place = *state;

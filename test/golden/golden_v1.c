@@ -17,13 +17,17 @@
 #include "format/manifest.h"
 #include "tools/dump.h"
 
-enum { SEGMENT_SIZE = 65536, ALIGNMENT = 4096, LARGE_BODY = 5000 };
+enum {
+    SEGMENT_SIZE = 65536,
+    ALIGNMENT = 4096,
+    LARGE_BODY = 5000
+};
 #define CREATED INT64_C(1700000000000000000)
 
 static const uint8_t ledger_id[FIRN_LEDGER_ID_SIZE] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 /** A segment being built. */
-typedef struct building {
+typedef struct segment_building {
     uint8_t data[SEGMENT_SIZE];
     uint64_t offset; /**< Of the next group. */
     uint64_t next_seq;
@@ -32,9 +36,9 @@ typedef struct building {
     fmt_footer footer;
     fmt_group group;
     fmt_batch_writer writer;
-} building;
+} segment_building;
 
-static void segment_begin(building *building, uint64_t number, uint64_t incarnation, uint64_t next_seq,
+static void segment_begin(segment_building *building, uint64_t number, uint64_t incarnation, uint64_t next_seq,
                           uint32_t prev_crc)
 {
     memset(building, 0, sizeof *building);
@@ -61,7 +65,7 @@ static void segment_begin(building *building, uint64_t number, uint64_t incarnat
     };
 }
 
-static void group_begin(building *building)
+static void group_begin(segment_building *building)
 {
     building->group = (fmt_group){
         .segment = building->header.number,
@@ -72,7 +76,7 @@ static void group_begin(building *building)
     };
 }
 
-static void batch_begin(building *building)
+static void batch_begin(segment_building *building)
 {
     uint8_t *at = building->data + building->offset + FMT_GROUP_HEADER + building->group.content_size;
 
@@ -80,7 +84,7 @@ static void batch_begin(building *building)
                     building->next_seq, CREATED + (int64_t)building->next_seq * 1000, building->group.content_crc);
 }
 
-static void add_event(building *building, uint16_t kind, uint32_t stream, uint64_t version, const char *text,
+static void add_event(segment_building *building, uint16_t kind, uint32_t stream, uint64_t version, const char *text,
                       size_t size)
 {
     uint8_t prefix[FMT_EVENT_PREFIX_MAX];
@@ -89,7 +93,8 @@ static void add_event(building *building, uint16_t kind, uint32_t stream, uint64
     (void)fmt_batch_add(&building->writer, kind, stream, version, parts, 2);
 }
 
-static void batch_finish(building *building, const fmt_name *names, size_t names_count, const fmt_batch_key *key)
+static void batch_finish(segment_building *building, const fmt_name *names, size_t names_count,
+                         const fmt_batch_key *key)
 {
     fmt_batch_writer *writer = &building->writer;
 
@@ -104,7 +109,7 @@ static void batch_finish(building *building, const fmt_name *names, size_t names
         building->footer.first_time_ns = writer->time_ns;
 }
 
-static void group_finish(building *building)
+static void group_finish(segment_building *building)
 {
     fmt_footer *footer = &building->footer;
     uint8_t field[4];
@@ -118,7 +123,7 @@ static void group_finish(building *building)
     building->offset += fmt_group_size(building->group.content_size, ALIGNMENT);
 }
 
-static void seal(building *building)
+static void seal(segment_building *building)
 {
     const fmt_anchor anchor = {.first_seq = building->footer.first_seq, .offset = ALIGNMENT};
     size_t size = (size_t)fmt_footer_size(SEGMENT_SIZE, ALIGNMENT);
@@ -130,7 +135,7 @@ static void seal(building *building)
 }
 
 /** Three groups: the ledger's own record and named streams; a key and a large body; two batches in one group. */
-static void build_first(building *building)
+static void build_first(segment_building *building)
 {
     static const uint8_t digest[FIRN_DIGEST_SIZE] = {0xd1, 0x9e, 0x57};
     static char large[LARGE_BODY];
@@ -171,7 +176,7 @@ static void build_first(building *building)
 }
 
 /** One group of the second incarnation; not sealed. */
-static void build_second(building *building, uint64_t next_seq, uint32_t prev_crc)
+static void build_second(segment_building *building, uint64_t next_seq, uint32_t prev_crc)
 {
     segment_begin(building, 2, 2, next_seq, prev_crc);
     group_begin(building);
@@ -181,7 +186,7 @@ static void build_second(building *building, uint64_t next_seq, uint32_t prev_cr
     group_finish(building);
 }
 
-static size_t build_manifest(uint8_t *out, const building *first, const building *second)
+static size_t build_manifest(uint8_t *out, const segment_building *first, const segment_building *second)
 {
     fmt_run run = {.first = 1, .count = 3};
     fmt_incarnation incarnations[2] = {{1, 1, 1}, {2, first->next_seq, 2}};
@@ -216,7 +221,7 @@ static size_t build_manifest(uint8_t *out, const building *first, const building
 }
 
 /** The first segment with a flipped header of its second group, a flipped body in its third, and a flipped footer. */
-static void break_first(building *building)
+static void break_first(segment_building *building)
 {
     building->data[2 * ALIGNMENT + FMT_GROUP_NEXT_SEQ] ^= 1;
     building->data[4 * ALIGNMENT + FMT_GROUP_HEADER + FMT_BATCH_HEADER + FMT_RECORD_HEADER] ^= 0x80;
@@ -295,7 +300,7 @@ int main(int argc, char **argv)
 {
     int writing = argc == 3 && strcmp(argv[1], "--write") == 0, differs = 0;
     const char *folder = argv[argc - 1];
-    static building first, second;
+    static segment_building first, second;
     static uint8_t manifest[FMT_MANIFEST_SIZE];
     size_t manifest_size;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Hold the tables of docs/format.md against the constants of format/*.h.
-
+# format_tables.py — hold the tables of docs/format.md against the constants and comments of format/*.h.
+"""
 usage: format_tables.py ROOT COMPILER...
 
 A comment before a table says what it is:
@@ -9,7 +9,8 @@ A comment before a table says what it is:
   entry [CONSTANT]             fields join; their size is CONSTANT
   constants                    name and value
   blocks, kinds                as in kinds.def, neither more nor less
-The layouts in the comments of the headers are compared with the page too. The constants are not parsed: a C program that includes the headers is compiled and prints them.
+The layouts in the comments of the headers are compared with the page too. The constants are not parsed: a C program
+that includes the headers is compiled and prints them.
 """
 import pathlib
 import re

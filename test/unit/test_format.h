@@ -69,7 +69,13 @@ static inline firn_slice text_slice(const char *text)
     return (firn_slice){text, strlen(text)};
 }
 
-enum { SAMPLE_ALIGNMENT = 4096, SAMPLE_OFFSET = 8192, SAMPLE_SEGMENT = 3, SAMPLE_INCARNATION = 2, SAMPLE_SEQ = 100 };
+enum {
+    SAMPLE_ALIGNMENT = 4096,
+    SAMPLE_OFFSET = 8192,
+    SAMPLE_SEGMENT = 3,
+    SAMPLE_INCARNATION = 2,
+    SAMPLE_SEQ = 100
+};
 #define SAMPLE_SALT 0x5a17u
 
 /** A group of two batches: two records with names and a key, then one record with an empty body. */
