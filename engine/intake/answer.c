@@ -3,12 +3,14 @@
 #include "engine/intake/answer.h"
 
 #include "engine/base/error.h"
+#include "engine/base/notify.h"
 
 #include <assert.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { CHUNK_TICKETS = 32 };
+enum {
+    CHUNK_TICKETS = 32
+};
 
 struct frn_ticket_chunk {
     frn_ticket_chunk *next;
@@ -43,7 +45,7 @@ void frn_answers_done(frn_answers *answers)
     frn_free(answers->heap, answers->ring);
     answers->ring = NULL;
     if (fd >= 0) {
-        (void)close(fd);
+        frn_notify_close(fd);
     }
 }
 
@@ -126,16 +128,12 @@ void frn_answers_announce(frn_answers *answers)
 
 void frn_answers_signal(frn_answers *answers)
 {
-    static const uint64_t one = 1;
     int fd = atomic_load_explicit(&answers->event_fd, memory_order_acquire);
 
     if (fd < 0 || (answers->manual && atomic_exchange(&answers->signalled, true))) {
         return;
     }
-    /* Fails only when the counter is at its limit: readable already. */
-    if (write(fd, &one, sizeof one) < 0) {
-        return;
-    }
+    frn_notify_signal(fd);
 }
 
 static void ticket_recycle(firn_ticket *ticket)

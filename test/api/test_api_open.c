@@ -77,10 +77,10 @@ static void test_bad_options(void **state)
     firn_error err;
 
     (void)state;
-#define BAD(member, value, text)                                                                        \
-    do {                                                                                                \
-        options = good;                                                                                 \
-        options.member = (value);                                                                       \
+#define BAD(member, value, text)                                                                         \
+    do {                                                                                                 \
+        options = good;                                                                                  \
+        options.member = (value);                                                                        \
         EXPECT(FIRN_EINVAL, err, "open ledger mem:: " text, firn_open("mem:", &options, &ledger, &err)); \
     } while (0)
     BAD(mode, (firn_open_mode)4, "option mode is 4: out of range 0 to 3");
@@ -276,15 +276,9 @@ static void test_small_things(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_urls),
-        cmocka_unit_test(test_good_urls),
-        cmocka_unit_test(test_bad_options),
-        cmocka_unit_test(test_struct_size),
-        cmocka_unit_test(test_modes),
-        ON_BOTH(test_read_only),
-        ON_BOTH(test_second_writer),
-        cmocka_unit_test(test_memory_names),
-        cmocka_unit_test(test_bad_places),
+        cmocka_unit_test(test_bad_urls),     cmocka_unit_test(test_good_urls),    cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_struct_size),  cmocka_unit_test(test_modes),        ON_BOTH(test_read_only),
+        ON_BOTH(test_second_writer),         cmocka_unit_test(test_memory_names), cmocka_unit_test(test_bad_places),
         cmocka_unit_test(test_small_things),
     };
 

@@ -23,12 +23,12 @@ BELOW = {
 # Functions of bytes, and what compilers put in by themselves.
 PURE = (r'mem(cpy|move|set|cmp|chr|rchr)|bcmp|str(len|nlen|cmp|ncmp|chr|rchr)|v?snprintf|__assert_fail'
         r'|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(asan|tsan|ubsan|sanitizer|gcov|llvm|start|stop)_.*|_Unwind_.*'
-        r'|__tls_get_addr|_DYNAMIC')
+        r'|__tls_get_addr|_DYNAMIC|__odr_asan\..*')
 THREADS = r'pthread_.*'
 OUTSIDE = {
     'fmt': r'__cpu_(model|indicator_init|features2)|msgpack_unpack_.*',
     'frn_base': THREADS + r'|strerrordesc_np|malloc|calloc|realloc|free|posix_memalign|syscall|clock_gettime'
-                          r'|__errno_location|sig(fill|empty)set',
+                          r'|__errno_location|sig(fill|empty)set|eventfd|write|close',
     'frn_io': THREADS + r'|.*',
     'frn_log': r'strtoull',
     'frn_index': r'pthread_rwlock.*',
@@ -41,6 +41,7 @@ OUTSIDE = {
 BASE_OBJECTS = {
     r'malloc|calloc|realloc|free|posix_memalign': ['heap.c'],
     r'syscall|clock_gettime': ['thread.c'],
+    r'eventfd|write|close': ['notify.c'],
 }
 ALLOCATORS = r'malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|v?asprintf|strn?dup'
 

@@ -21,12 +21,20 @@
 #include "engine/ledger/ledger.h"
 #include "firn.h"
 
-enum { STREAMS = 12, KEYS = 10, RECORDS_MAX = 6000, VIEWS = 4, STEPS = 500, BATCH_MAX = 9, FLIGHTS = 6 };
+enum {
+    STREAMS = 12,
+    KEYS = 10,
+    RECORDS_MAX = 6000,
+    VIEWS = 4,
+    STEPS = 500,
+    BATCH_MAX = 9,
+    FLIGHTS = 6
+};
 
 typedef struct model_record {
     unsigned stream; /* Index of the name. */
     uint32_t kind;
-    uint32_t salt;   /* Makes the payload. */
+    uint32_t salt; /* Makes the payload. */
     uint64_t version;
     uint64_t batch_first;
     uint32_t batch_count;
@@ -76,12 +84,12 @@ static uint64_t draw(model *m, uint64_t below)
 }
 
 /* A promise that was not kept: with the seed, so that it can be run again. */
-#define REQUIRE(m, condition)                                                                              \
-    do {                                                                                                   \
-        if (!(condition)) {                                                                                \
+#define REQUIRE(m, condition)                                                                                      \
+    do {                                                                                                           \
+        if (!(condition)) {                                                                                        \
             fail_msg("seed %llu, %llu records: %s", (unsigned long long)(m)->seed, (unsigned long long)(m)->count, \
-                     #condition);                                                                          \
-        }                                                                                                  \
+                     #condition);                                                                                  \
+        }                                                                                                          \
     } while (0)
 
 static firn_slice stream_name(unsigned stream, char out[32])
@@ -106,8 +114,7 @@ static int64_t model_clock(void *arg)
 static void open_ledger(model *m)
 {
     firn_error err;
-    firn_status status =
-        frn_ledger_open_on(&(frn_ledger_seam){&m->heap, m->io, false}, &m->options, &m->ledger, &err);
+    firn_status status = frn_ledger_open_on(&(frn_ledger_seam){&m->heap, m->io, false}, &m->options, &m->ledger, &err);
 
     if (status != FIRN_OK) {
         fail_msg("seed %llu: %s", (unsigned long long)m->seed, err.text);
@@ -164,7 +171,8 @@ static firn_status plan_expect(model *m, const plan *p, firn_receipt *out)
         model_key *key = &m->keys[p->key];
 
         if (key->known && (uint64_t)(time_ns - key->time_ns) < m->key_age_ns) {
-            *out = (firn_receipt){.first_seq = key->first_seq, .count = key->count, .existing = 1, .time_ns = key->time_ns};
+            *out = (firn_receipt){
+                .first_seq = key->first_seq, .count = key->count, .existing = 1, .time_ns = key->time_ns};
             return key->request == p->request ? FIRN_OK : FIRN_ECONFLICT;
         }
     }
@@ -181,8 +189,8 @@ static firn_status plan_expect(model *m, const plan *p, firn_receipt *out)
             stream->first_seq = seq;
         }
         stream->last_seq = seq;
-        m->records[seq] = (model_record){p->streams[i], p->kinds[i],   p->salts[i], ++stream->version,
-                                         out->first_seq, p->count, time_ns};
+        m->records[seq] = (model_record){p->streams[i],  p->kinds[i], p->salts[i], ++stream->version,
+                                         out->first_seq, p->count,    time_ns};
     }
     if (p->keyed) {
         m->keys[p->key] = (model_key){true, p->request, out->first_seq, p->count, time_ns};
@@ -201,7 +209,8 @@ static void plan_build(model *m, const plan *p, firn_batch *batch)
                                     payload_of(p->salts[i], payload), NULL) == FIRN_OK);
     }
     if (p->expects) {
-        REQUIRE(m, firn_batch_expect(batch, stream_name(p->expected_stream, name), p->expected_version, NULL) == FIRN_OK);
+        REQUIRE(m,
+                firn_batch_expect(batch, stream_name(p->expected_stream, name), p->expected_version, NULL) == FIRN_OK);
     }
     if (p->keyed) {
         memcpy(digest, &p->request, sizeof p->request);
@@ -285,8 +294,8 @@ static void record_compare(model *m, const firn_record *got, uint64_t seq)
 
 static void step_scan(model *m)
 {
-    firn_scan_options options = {.struct_size = sizeof options, .first_seq = draw(m, m->count + 2),
-                                 .buffer_size = draw(m, 2) * 5000};
+    firn_scan_options options = {
+        .struct_size = sizeof options, .first_seq = draw(m, m->count + 2), .buffer_size = draw(m, 2) * 5000};
     uint64_t seq = options.first_seq == 0 ? 1 : options.first_seq;
     uint64_t end = seq > m->count ? seq : m->count + 1;
     firn_record record;
@@ -366,8 +375,10 @@ static void step_keys(model *m)
         status = firn_key_get(view, (firn_slice){"scope", i % 2 * 5}, (firn_slice){key, strlen(key)}, &got, NULL);
         if (wanted->known && (uint64_t)(m->last_time_ns - wanted->time_ns) < m->key_age_ns) {
             REQUIRE(m, status == FIRN_OK);
-            receipt_compare(m, &got, &(firn_receipt){.first_seq = wanted->first_seq, .count = wanted->count,
-                                                     .existing = 1, .time_ns = wanted->time_ns});
+            receipt_compare(
+                m, &got,
+                &(firn_receipt){
+                    .first_seq = wanted->first_seq, .count = wanted->count, .existing = 1, .time_ns = wanted->time_ns});
         } else {
             REQUIRE(m, status == FIRN_ENOTFOUND);
         }
