@@ -4,7 +4,7 @@
 
 #include "test/crash/world.h"
 
-enum { KEYS = 5, SCOPES = 2, LARGE_SIZE = 90000 };
+enum { LARGE_SIZE = 90000 };
 
 static size_t payload_size(world *w)
 {
@@ -28,8 +28,8 @@ static void add_conditions(world *w, model_request *request)
     }
     if (dice_chance(&w->dice, 4)) {
         request->has_key = true;
-        request->key = (unsigned)dice_roll(&w->dice, KEYS);
-        request->scope = (unsigned)dice_roll(&w->dice, SCOPES);
+        request->key = (unsigned)dice_roll(&w->dice, MODEL_KEYS);
+        request->scope = (unsigned)dice_roll(&w->dice, MODEL_SCOPES);
         request->has_digest = dice_chance(&w->dice, 3);
         memset(request->digest, (int)dice_roll(&w->dice, 2), sizeof request->digest);
     }

@@ -87,8 +87,8 @@ static void check_keys(firn_view *view, const model *m)
 {
     firn_error err;
 
-    for (unsigned scope = 0; scope < 2; scope++) {
-        for (unsigned key = 0; key < 5; key++) {
+    for (unsigned scope = 0; scope < MODEL_SCOPES; scope++) {
+        for (unsigned key = 0; key < MODEL_KEYS; key++) {
             const model_batch *want = model_key(m, scope, key, m->time_ns);
             char scope_text[16], key_text[16];
             firn_slice scope_slice = {.data = scope_text};

@@ -52,6 +52,32 @@ void model_done(model *m)
     *m = (model){0};
 }
 
+static bool is_over(const model *m, const model_batch *batch, int64_t clock_ns)
+{
+    return (uint64_t)clock_ns - (uint64_t)batch->time_ns >= m->key_age_ns;
+}
+
+/* A batch with a key removes up to two keys that are over their age, the oldest first. One that is over and still
+   there comes back to life when the age is raised, so the model has to do the same. */
+static void take_key(model *m, const model_batch *batch)
+{
+    m->keys[batch->request->scope][batch->request->key] = m->count;
+    for (int round = 0; round < 2; round++) {
+        size_t *oldest = NULL;
+
+        for (unsigned i = 0; i < MODEL_SCOPES * MODEL_KEYS; i++) {
+            size_t *at = &m->keys[i / MODEL_KEYS][i % MODEL_KEYS];
+
+            if (*at != 0 && (oldest == NULL || *at < *oldest)) {
+                oldest = at;
+            }
+        }
+        if (oldest != NULL && is_over(m, &m->batches[*oldest - 1], batch->time_ns)) {
+            *oldest = 0;
+        }
+    }
+}
+
 /* Takes the rows of a batch in. */
 static void apply(model *m, const model_batch *batch)
 {
@@ -69,6 +95,9 @@ static void apply(model *m, const model_batch *batch)
     }
     if (request->sets_key_age) {
         m->key_age_ns = request->age_ns;
+    }
+    if (request->has_key) {
+        take_key(m, batch);
     }
     m->next_seq = batch->first_seq + batch->count;
     m->time_ns = batch->time_ns;
@@ -109,14 +138,12 @@ void model_truncate(model *m, size_t count)
 
 const model_batch *model_key(const model *m, unsigned scope, unsigned key, int64_t clock_ns)
 {
-    for (size_t i = m->count; i > 0; i--) {
-        const model_batch *batch = &m->batches[i - 1];
+    size_t i = m->keys[scope][key];
 
-        if (batch->request->has_key && batch->request->scope == scope && batch->request->key == key) {
-            return (uint64_t)(clock_ns - batch->time_ns) <= m->key_age_ns ? batch : NULL;
-        }
+    if (i == 0 || is_over(m, &m->batches[i - 1], clock_ns)) {
+        return NULL;
     }
-    return NULL;
+    return &m->batches[i - 1];
 }
 
 static bool same_request(const model_request *a, const model_request *b)

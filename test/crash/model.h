@@ -18,7 +18,9 @@
 enum {
     MODEL_STREAMS = 6,
     MODEL_EVENTS_MAX = 8,
-    MODEL_EXPECTS_MAX = 3
+    MODEL_EXPECTS_MAX = 3,
+    MODEL_SCOPES = 2,
+    MODEL_KEYS = 5
 };
 
 typedef struct model_event {
@@ -88,6 +90,7 @@ typedef struct model {
     int64_t time_ns;           /**< Of the last batch; 0: none. */
     unsigned streams_count;
     model_stream streams[MODEL_STREAMS];
+    size_t keys[MODEL_SCOPES][MODEL_KEYS]; /**< 1 + the batch that recorded it; 0: unknown. */
 } model;
 
 void model_init(model *m, uint64_t key_age_ns);

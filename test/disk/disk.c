@@ -13,6 +13,7 @@ disk *disk_new(uint64_t seed)
     disk *d = disk_need(calloc(1, sizeof *d));
 
     d->dice = dice_of(seed);
+    frn_heap_init(&d->heap);
     d->controls.wall_ns = INT64_C(1700000000000000000);
     return d;
 }

@@ -108,6 +108,8 @@ dice *disk_dice(disk *d);
 
 /** An instance of the seam: a process. Closing it with writes in flight leaves them as orphans. */
 frn_io *disk_open_io(disk *d);
+/** The same with memory from a heap, which may refuse it. */
+firn_status disk_open_io_in(disk *d, frn_heap *heap, frn_io **out_io, firn_error *err) FIRN_NODISCARD;
 /** Files and instances that are open. */
 unsigned disk_handles(const disk *d);
 

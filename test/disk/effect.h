@@ -44,7 +44,7 @@ typedef struct effect {
     char to[FRN_IO_NAME_SIZE_MAX + 1];
 } effect;
 
-struct disk_io;
+struct disk_file;
 
 /** A file. inodes are never reused; one without a name, handle or effect is freed by disk_cut() only. */
 typedef struct inode {
@@ -52,7 +52,7 @@ typedef struct inode {
     image *cache;
     unsigned effects;         /**< In the list, whatever state. */
     unsigned handles;
-    struct disk_io *holder;   /**< Who holds the lock; NULL if nobody lives. */
+    const struct disk_file *holder; /**< Who holds the lock; NULL if nobody lives. */
     bool held_by_dead;        /**< Locked until every orphan has landed. */
     const void *sync_failed;  /**< The instance under which a sync failed. */
 } inode;
@@ -71,6 +71,7 @@ typedef struct names {
 struct disk {
     disk_controls controls;
     disk_counts counts;
+    frn_heap heap; /* Of instances that were opened without one. */
     dice dice;
     int64_t monotonic_ns;
     uint64_t stamp; /**< Counts everything that becomes PENDING, and every sync issued. */

@@ -94,6 +94,10 @@ static firn_status io_open(frn_io *base, const char *name, unsigned flags, frn_f
     if (rc != 0) {
         return frn_fail_os(err, rc, "open %s", name);
     }
+    file = frn_alloc(io->heap, sizeof *file);
+    if (file == NULL) {
+        return frn_fail(err, FIRN_ENOMEM, "open %s", name);
+    }
     if (i < 0) {
         node = inode_new(d);
         names_set(&d->cache_names, name, node);
@@ -101,8 +105,9 @@ static firn_status io_open(frn_io *base, const char *name, unsigned flags, frn_f
     } else {
         node = d->cache_names.list[i].inode;
     }
-    file = disk_need(calloc(1, sizeof *file));
-    *file = (disk_file){.base = {.ops = base->ops, .io = base}, .io = io, .inode = node, .flags = flags};
+    *file = (disk_file){.base = {.ops = base->ops, .io = base}, .io = io, .inode = node};
+    file->writable = (flags & (FRN_IO_WRITE | FRN_IO_CREATE)) != 0;
+    file->queued_to = (flags & FRN_IO_QUEUE) != 0;
     d->inodes[node]->handles++;
     d->handles++;
     io->files++;
@@ -119,7 +124,7 @@ static void io_file_close(frn_file *base)
     disk *d = file->io->disk;
     inode *node = d->inodes[file->inode];
 
-    if (node->holder == file->io && file->locked) {
+    if (node->holder == file) {
         node->holder = NULL;
         node->held_by_dead = disk_in_flight(file->io) > 0;
     }
@@ -131,7 +136,7 @@ static void io_file_close(frn_file *base)
     node->handles--;
     d->handles--;
     file->io->files--;
-    free(file);
+    frn_free(file->io->heap, file);
 }
 
 static firn_status io_size(frn_file *base, uint64_t *out_size, firn_error *err)
@@ -243,7 +248,7 @@ static firn_status io_write(frn_file *base, const void *data, size_t size, uint6
     int rc = disk_begin_op(d, DISK_WRITE);
     uint64_t old = image_size(d->inodes[file->inode]->cache);
 
-    if ((file->flags & FRN_IO_WRITE) == 0) {
+    if (!file->writable) {
         disk_misuse(d, "write to a file opened for reading");
         rc = EBADF;
     } else if (rc != 0) {
@@ -266,7 +271,7 @@ static firn_status io_fill(frn_file *base, uint64_t size, uint64_t *out_written,
     int rc = disk_begin_op(d, DISK_FILL);
     uint64_t old = image_size(*cache);
 
-    if ((file->flags & FRN_IO_WRITE) == 0) {
+    if (!file->writable) {
         disk_misuse(d, "fill of a file opened for reading");
         rc = EBADF;
     } else if (rc == 0 && size > old && !disk_take_space(d, size - old)) {
@@ -362,11 +367,17 @@ static firn_status io_list(frn_io *base, frn_io_name_fn fn, void *arg, firn_erro
 {
     disk *d = ((disk_io *)base)->disk;
     int rc = disk_begin_op(d, DISK_LIST);
+    names copy;
 
     if (rc != 0) {
         return frn_fail_os(err, rc, "list the folder");
     }
-    disk_names(d, fn, arg);
+    /* A copy: fn may remove what it is told of. */
+    names_copy(&copy, &d->cache_names);
+    for (size_t i = 0; i < copy.count; i++) {
+        fn(arg, copy.list[i].name, image_size(d->inodes[copy.list[i].inode]->cache));
+    }
+    free(copy.list);
     return FIRN_OK;
 }
 
@@ -380,11 +391,10 @@ static firn_status io_lock(frn_file *base, firn_error *err)
     if (rc != 0) {
         return frn_fail_os(err, rc, "lock %s", disk_file_name(file));
     }
-    if (node->held_by_dead || node->holder != NULL) {
+    if (node->held_by_dead || (node->holder != NULL && node->holder != file)) {
         return frn_fail(err, FIRN_EBUSY, "lock %s: held by another", disk_file_name(file));
     }
-    node->holder = file->io;
-    file->locked = true;
+    node->holder = file;
     return FIRN_OK;
 }
 
@@ -397,17 +407,16 @@ static firn_status io_lock_test(frn_file *base, bool *out_taken, firn_error *err
     if (rc != 0) {
         return frn_fail_os(err, rc, "test the lock of %s", disk_file_name(file));
     }
-    *out_taken = node->held_by_dead || node->holder != NULL;
+    *out_taken = node->held_by_dead || (node->holder != NULL && node->holder != file);
     return FIRN_OK;
 }
 
 static void io_facts(frn_io *base, frn_io_facts *out_facts)
 {
-    (void)base;
     *out_facts = (frn_io_facts){
         .path = FIRN_IO_AUTO,
         .alignment = DISK_ALIGNMENT,
-        .direct = true,
+        .direct = ((disk_io *)base)->direct,
         .layout_guarantee = true,
         .submits_are_done_by_reap = true,
     };
@@ -415,9 +424,12 @@ static void io_facts(frn_io *base, frn_io_facts *out_facts)
 
 static void io_durable_method_set(frn_io *base, firn_durable_method method)
 {
+    disk_io *io = (disk_io *)base;
+
     if (method == FIRN_DURABLE_AUTO) {
-        disk_misuse(((disk_io *)base)->disk, "durable_method_set(AUTO)");
+        disk_misuse(io->disk, "durable_method_set(AUTO)");
     }
+    io->direct = method != FIRN_DURABLE_BUFFERED_SYNC;
 }
 
 static int64_t io_wall_clock_ns(frn_io *base)
@@ -474,12 +486,26 @@ static const frn_io_ops ops = {
     .random = io_random,
 };
 
+firn_status disk_open_io_in(disk *d, frn_heap *heap, frn_io **out_io, firn_error *err)
+{
+    disk_io *io = frn_alloc_zero(heap, 1, sizeof *io);
+
+    if (io == NULL) {
+        return frn_fail(err, FIRN_ENOMEM, "open the simulated disk");
+    }
+    io->base.ops = &ops;
+    io->heap = heap;
+    io->disk = d;
+    io->direct = true;
+    d->instances++;
+    *out_io = &io->base;
+    return FIRN_OK;
+}
+
 frn_io *disk_open_io(disk *d)
 {
-    disk_io *io = disk_need(calloc(1, sizeof *io));
+    frn_io *io = NULL;
 
-    io->base.ops = &ops;
-    io->disk = d;
-    d->instances++;
-    return &io->base;
+    (void)disk_need(disk_open_io_in(d, &d->heap, &io, NULL) == FIRN_OK ? io : NULL);
+    return io;
 }

@@ -26,9 +26,11 @@ typedef struct queued {
 typedef struct disk_io {
     frn_io base;
     disk *disk;
+    frn_heap *heap;
     unsigned files;
     unsigned depth;     /**< 0 before queue_open(). */
     bool woken;
+    bool direct;        /**< What the facts say. */
     bool write_failed;  /**< A failed write or sync was reaped. */
     unsigned idle;      /**< Waits in a row that nothing could end. */
     queued *queue;
@@ -40,8 +42,8 @@ struct disk_file {
     frn_file base;
     disk_io *io;
     int inode;
-    unsigned flags;
-    bool locked;
+    bool writable;  /**< Creating a file opens it for writing. */
+    bool queued_to; /**< Opened with FRN_IO_QUEUE. */
 };
 
 /** Counts an operation; returns the errno that it shall fail with, or 0. */

@@ -12,10 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/base/error.h"
 
-enum { IDLE_WAITS_MAX = 100000 };
+enum { IDLE_WAITS_MAX = 100000, NS = 1000000000 };
 
 unsigned disk_in_flight(const disk_io *io)
 {
@@ -45,16 +46,13 @@ void disk_io_close(frn_io *base)
         }
     }
     for (size_t i = 0; i < d->inodes_count; i++) {
-        if (d->inodes[i]->holder == io) {
-            d->inodes[i]->holder = NULL;
-        }
         if (effect_orphans(d) == 0) {
             d->inodes[i]->held_by_dead = false;
         }
     }
     d->instances--;
     free(io->queue);
-    free(io);
+    frn_free(io->heap, io);
 }
 
 firn_status disk_queue_open(frn_io *base, frn_file *lock, void *buffers, size_t buffer_size, unsigned buffers_count,
@@ -67,8 +65,8 @@ firn_status disk_queue_open(frn_io *base, frn_file *lock, void *buffers, size_t 
     (void)buffers;
     (void)buffer_size;
     (void)buffers_count;
-    if (io->depth != 0 || depth == 0) {
-        disk_misuse(io->disk, "queue opened twice, or without depth");
+    if (io->queue_count != 0 || depth == 0) {
+        disk_misuse(io->disk, "queue opened without depth, or again with operations in flight");
         rc = EINVAL;
     }
     if (rc != 0) {
@@ -111,7 +109,7 @@ void disk_queue_write(frn_file *base, const void *data, size_t size, uint64_t of
         disk_misuse(d, "unaligned queued write");
         q->fail_errno = EINVAL;
     }
-    if ((file->flags & FRN_IO_WRITE) == 0 || (file->flags & FRN_IO_QUEUE) == 0) {
+    if (!file->writable || !file->queued_to) {
         disk_misuse(d, "queued write to a file that was not opened for it");
     }
     e = effect_add(d, EFFECT_DATA, EFFECT_QUEUED, file->inode);
@@ -239,6 +237,8 @@ static size_t pick_sent(disk_io *io)
 static void wait_idle(disk_io *io, int64_t timeout_ns)
 {
     if (timeout_ns > 0) {
+        /* Real time as well: a caller that waits by its own clock would else come back at once, again and again. */
+        (void)nanosleep(&(struct timespec){.tv_sec = timeout_ns / NS, .tv_nsec = timeout_ns % NS}, NULL);
         io->disk->monotonic_ns += timeout_ns;
     }
     if (timeout_ns != 0 && ++io->idle > IDLE_WAITS_MAX) {
