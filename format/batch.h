@@ -4,20 +4,21 @@
  *
  *   offset  size  field      rule
  *        0     4  length     bytes of the whole batch: header, records, trailer
- *        4     4  crc        CRC-32C of salt, bytes [8, 28) and the trailer
+ *        4     4  crc        CRC-32C of salt, length (8 bytes), bytes [8, 28) and the trailer
  *        8     8  first_seq  seq of the first record
  *       16     8  time       ns since 1970-01-01T00:00:00Z, never decreasing in a ledger
  *       24     3  count      records, 1 … FMT_BATCH_RECORDS_MAX
  *       27     1  flags      FMT_BATCH_…; unknown: FMT_NEWER
  *       28     …  records    count records, seqs ascending by one
  *        …     …  trailer    only with FMT_BATCH_NAMES or FMT_BATCH_KEY:
- *                              4 length of the trailer, itself included
  *                              with NAMES: 4 count, then per name: 4 stream, 2 size, bytes
  *                              with KEY: 2 scope size, 2 key size, 32 digest, scope, key
+ *                              4 length of the trailer, itself included
  *
  * The trailer comes last because names are known only when all verbs were decided, while records are
- * encoded in place. The records are not covered by the batch's crc (they have their own); the group's
- * content_crc binds them together.
+ * encoded in place; its length stands at its end so that it is found from the end of the batch, without
+ * a walk over records that are not verified. The records are not covered by the batch's crc (they have
+ * their own); the group's content_crc binds them together.
  */
 #ifndef FMT_BATCH_H
 #define FMT_BATCH_H

@@ -11,7 +11,7 @@
 enum {
     FMT_BODY_VERSION = 1,      /**< Member 0 of every body. */
     FMT_BODY_DEPTH_MAX = 32,   /**< Containers within containers. */
-    FMT_EVENT_PREFIX_MAX = 8   /**< Bytes before an event's payload: {0: 1, 1: bin}. */
+    FMT_EVENT_PREFIX_MAX = 9   /**< Bytes before an event's payload: {0: 1, 1: bin}. */
 };
 
 /** Strict: one map, keys small unsigned integers ascending without repetition, key 0 first with an unsigned version ≥ 1,

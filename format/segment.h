@@ -5,6 +5,44 @@
  * A segment is: header block (one alignment unit), groups, unused space, footer region. The footer region has a
  * fixed size that follows from the segment's size, so that it is found without a search; it is written when the
  * segment is sealed, after every group before it is durable: it is a witness.
+ *
+ * Header:
+ *   offset  size  field         rule
+ *        0     8  magic         "firn.seg"
+ *        8     4  crc           CRC-32C of bytes [0, 8) and [12, header_size); not salted: it verifies by itself
+ *       12     4  version       FMT_VERSION; higher: FMT_NEWER
+ *       16     4  header_size   128 in version 1
+ *       20     4  alignment     a power of two, FMT_ALIGNMENT_MIN … FMT_ALIGNMENT_MAX
+ *       24     8  compatible    features that a reader may ignore
+ *       32     8  incompatible  features that a reader must know; an unknown bit: FMT_NEWER
+ *       40    16  ledger_id
+ *       56     8  number        of the segment, from 1; also the file's name
+ *       64     8  incarnation
+ *       72     8  generation    of the manifest that first named this number
+ *       80     8  size          bytes of the file, a multiple of alignment
+ *       88     8  time          ns since 1970, when the header was written
+ *       96    32  reserved      zero
+ *
+ * Footer, at size - fmt_footer_size():
+ *   offset  size  field          rule
+ *        0     8  magic          "firn.end"
+ *        8     4  crc            CRC-32C of salt, bytes [0, 8) and [12, end of the region)
+ *       12     4  anchors_count  0 … fmt_anchors_max()
+ *       16     8  number         of the segment
+ *       24     8  incarnation
+ *       32     8  first_seq      the range [first_seq, next_seq) of the segment's groups;
+ *       40     8  next_seq         equal if there are none
+ *       48     8  end_offset     where the last group ends
+ *       56     8  groups
+ *       64     8  batches
+ *       72     8  records
+ *       80     8  first_time     timestamp of the first batch; 0 if there is none
+ *       88     8  last_time      timestamp of the last batch
+ *       96     4  prev_crc       crc of the last group before this segment
+ *      100     4  last_crc       crc of its last group; prev_crc if it has none
+ *      104     4  groups_crc     CRC-32C of the crc fields (4 bytes each) of its groups
+ *      108    20  reserved       zero
+ *      128     …  anchors        16 each: 8 first_seq of a group, 8 its offset; both ascending; then zeros
  */
 #ifndef FMT_SEGMENT_H
 #define FMT_SEGMENT_H
@@ -23,6 +61,47 @@ enum {
     FMT_ALIGNMENT_MAX = 65536,
     FMT_SEGMENT_SIZE_MIN = 65536
 };
+
+enum {
+    FMT_SEGMENT_MAGIC = 0,
+    FMT_SEGMENT_CRC = 8,
+    FMT_SEGMENT_VERSION = 12,
+    FMT_SEGMENT_HEADER_SIZE = 16,
+    FMT_SEGMENT_ALIGNMENT = 20,
+    FMT_SEGMENT_COMPATIBLE = 24,
+    FMT_SEGMENT_INCOMPATIBLE = 32,
+    FMT_SEGMENT_LEDGER_ID = 40,
+    FMT_SEGMENT_NUMBER = 56,
+    FMT_SEGMENT_INCARNATION = 64,
+    FMT_SEGMENT_GENERATION = 72,
+    FMT_SEGMENT_SIZE = 80,
+    FMT_SEGMENT_TIME = 88,
+    FMT_SEGMENT_RESERVED = 96
+};
+
+enum {
+    FMT_FOOTER_MAGIC = 0,
+    FMT_FOOTER_CRC = 8,
+    FMT_FOOTER_ANCHORS_COUNT = 12,
+    FMT_FOOTER_NUMBER = 16,
+    FMT_FOOTER_INCARNATION = 24,
+    FMT_FOOTER_FIRST_SEQ = 32,
+    FMT_FOOTER_NEXT_SEQ = 40,
+    FMT_FOOTER_END_OFFSET = 48,
+    FMT_FOOTER_GROUPS = 56,
+    FMT_FOOTER_BATCHES = 64,
+    FMT_FOOTER_RECORDS = 72,
+    FMT_FOOTER_FIRST_TIME = 80,
+    FMT_FOOTER_LAST_TIME = 88,
+    FMT_FOOTER_PREV_CRC = 96,
+    FMT_FOOTER_LAST_CRC = 100,
+    FMT_FOOTER_GROUPS_CRC = 104,
+    FMT_FOOTER_RESERVED = 108
+};
+
+/** As text, without a final NUL. */
+#define FMT_SEGMENT_MAGIC_TEXT "firn.seg"
+#define FMT_FOOTER_MAGIC_TEXT "firn.end"
 #define FMT_SEGMENT_SIZE_MAX (UINT64_C(4) * 1024 * 1024 * 1024)
 
 /** Features that this build knows. */

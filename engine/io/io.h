@@ -93,9 +93,10 @@ typedef struct frn_io_ops {
     /** Whether lock() would find it taken; takes nothing. */
     firn_status (*lock_test)(frn_file *file, bool *out_taken, firn_error *err);
 
-    /* Queue. Set up once per instance, before the first queued operation. */
+    /* Queue. Set up per instance, before the first queued operation. */
     /** Registers the lock's file and the buffers (one area, cut into equal parts) with the kernel where it allows.
-        depth: operations in flight at most. */
+        depth: operations in flight at most. lock NULL: the one that is held, if any; buffers_count 0: none.
+        Calling it again, with nothing in flight, replaces what was set up. */
     firn_status (*queue_open)(frn_io *io, frn_file *lock, void *buffers, size_t buffer_size, unsigned buffers_count,
                               unsigned depth, firn_error *err);
     /** Never blocks on the device. data must stay until the completion is reaped. Cannot fail while no more than depth
@@ -140,7 +141,8 @@ firn_status frn_io_open_folder(frn_heap *heap, const char *path, const frn_io_op
                                firn_error *err) FIRN_NODISCARD;
 
 /** Measures the durable methods in this folder with a scratch file (a few dozen writes each) and returns the fastest
-    that works. FIRN_OK always names a method. */
+    that works, which is then set. FIRN_OK always names a method. Sets up the queue for itself: the log's queue_open comes
+    after it. */
 firn_status frn_io_calibrate(frn_io *io, frn_heap *heap, firn_durable_method *out_method, firn_error *err) FIRN_NODISCARD;
 
 /** A named set of files in memory that outlives its instances: what `mem:` uses. Never shared between processes. */

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * body.c — walk msgpack bodies strictly; encode and decode the bodies of the core's own kinds.
+ *
+ * Encoding is msgpack-c's. Decoding is a walker of our own: msgpack-c's unpacker allocates what an array header
+ * claims (2^32 elements in five bytes), and its callback template tells neither where a token stands nor that a
+ * length reaches beyond the end (it waits for more input). The walker reads one token at a time, keeps what is
+ * still to come per container in a fixed array, and needs neither recursion nor memory.
+ */
+#include "format/body.h"
+
+#include <msgpack/pack.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "format/bytes.h"
+
+/* Keys beyond this are no small integers. */
+enum { KEY_MAX = 65535 };
+
+typedef enum token_type {
+    TOKEN_UNSIGNED, /* value */
+    TOKEN_SCALAR,   /* nil, a boolean, a negative number or a float */
+    TOKEN_STR,      /* bytes */
+    TOKEN_BIN,      /* bytes */
+    TOKEN_EXT,      /* bytes */
+    TOKEN_ARRAY,    /* value: elements */
+    TOKEN_MAP       /* value: pairs */
+} token_type;
+
+typedef struct body_token {
+    token_type type;
+    uint64_t value;
+    firn_slice bytes;
+} body_token;
+
+/** Reads tokens; at never passes size. */
+typedef struct body_cursor {
+    const uint8_t *data;
+    size_t size;
+    size_t at;
+} body_cursor;
+
+/** Row n of the table says what first byte 0xc0 + n announces. */
+typedef struct token_rule {
+    uint8_t type;
+    uint8_t number; /**< Bytes of the big-endian number behind the first byte. */
+    uint8_t fixed;  /**< Bytes that always follow the number. */
+    bool valid;
+} token_rule;
+
+static const token_rule token_rules[32] = {
+    [0x00] = {TOKEN_SCALAR, 0, 0, true}, [0x02] = {TOKEN_SCALAR, 0, 0, true},   [0x03] = {TOKEN_SCALAR, 0, 0, true},
+    [0x04] = {TOKEN_BIN, 1, 0, true},    [0x05] = {TOKEN_BIN, 2, 0, true},      [0x06] = {TOKEN_BIN, 4, 0, true},
+    [0x07] = {TOKEN_EXT, 1, 1, true},    [0x08] = {TOKEN_EXT, 2, 1, true},      [0x09] = {TOKEN_EXT, 4, 1, true},
+    [0x0a] = {TOKEN_SCALAR, 0, 4, true}, [0x0b] = {TOKEN_SCALAR, 0, 8, true},   [0x0c] = {TOKEN_UNSIGNED, 1, 0, true},
+    [0x0d] = {TOKEN_UNSIGNED, 2, 0, true}, [0x0e] = {TOKEN_UNSIGNED, 4, 0, true}, [0x0f] = {TOKEN_UNSIGNED, 8, 0, true},
+    [0x10] = {TOKEN_SCALAR, 0, 1, true}, [0x11] = {TOKEN_SCALAR, 0, 2, true},   [0x12] = {TOKEN_SCALAR, 0, 4, true},
+    [0x13] = {TOKEN_SCALAR, 0, 8, true}, [0x14] = {TOKEN_EXT, 0, 2, true},      [0x15] = {TOKEN_EXT, 0, 3, true},
+    [0x16] = {TOKEN_EXT, 0, 5, true},    [0x17] = {TOKEN_EXT, 0, 9, true},      [0x18] = {TOKEN_EXT, 0, 17, true},
+    [0x19] = {TOKEN_STR, 1, 0, true},    [0x1a] = {TOKEN_STR, 2, 0, true},      [0x1b] = {TOKEN_STR, 4, 0, true},
+    [0x1c] = {TOKEN_ARRAY, 2, 0, true},  [0x1d] = {TOKEN_ARRAY, 4, 0, true},    [0x1e] = {TOKEN_MAP, 2, 0, true},
+    [0x1f] = {TOKEN_MAP, 4, 0, true},
+};
+
+/** Whether bytes are UTF-8 as RFC 3629 has it: shortest forms, no surrogates, nothing above U+10FFFF. */
+static bool is_utf8(firn_slice bytes)
+{
+    const uint8_t *at = bytes.data, *end = at + bytes.size;
+
+    while (at < end) {
+        uint8_t first = *at++, low = 0x80, high = 0xbf;
+        size_t more;
+
+        if (first < 0x80)
+            continue;
+        if (first < 0xc2 || first > 0xf4)
+            return false;
+        more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+        if ((size_t)(end - at) < more)
+            return false;
+        /* Only the second byte's range depends on the first. */
+        if (first == 0xe0)
+            low = 0xa0;
+        else if (first == 0xed)
+            high = 0x9f;
+        else if (first == 0xf0)
+            low = 0x90;
+        else if (first == 0xf4)
+            high = 0x8f;
+        if (*at < low || *at > high)
+            return false;
+        for (size_t i = 1; i < more; i++)
+            if (at[i] < 0x80 || at[i] > 0xbf)
+                return false;
+        at += more;
+    }
+    return true;
+}
+
+/** Reads the next token. On failure the cursor stands on it. */
+static fmt_verdict next_token(body_cursor *cursor, body_token *out_token)
+{
+    size_t left = cursor->size - cursor->at;
+    const uint8_t *at = cursor->data + cursor->at;
+    token_rule rule = {.valid = true};
+    uint64_t number = 0, length = 0;
+
+    if (left == 0)
+        return FMT_SHORT;
+    if (*at >= 0xc0 && *at < 0xe0) {
+        rule = token_rules[*at - 0xc0];
+        if (!rule.valid)
+            return FMT_SYNTAX;
+        if (left - 1 < rule.number)
+            return FMT_SHORT;
+        for (size_t i = 0; i < rule.number; i++)
+            number = number << 8 | at[1 + i];
+    } else if (*at < 0x80) {
+        rule.type = TOKEN_UNSIGNED;
+        number = *at;
+    } else if (*at < 0x90) {
+        rule.type = TOKEN_MAP;
+        number = *at & 15;
+    } else if (*at < 0xa0) {
+        rule.type = TOKEN_ARRAY;
+        number = *at & 15;
+    } else if (*at < 0xc0) {
+        rule.type = TOKEN_STR;
+        number = *at & 31;
+    } else {
+        rule.type = TOKEN_SCALAR;
+    }
+    left -= 1 + (size_t)rule.number;
+    if (rule.type == TOKEN_STR || rule.type == TOKEN_BIN || rule.type == TOKEN_EXT)
+        length = number;
+    length += rule.fixed;
+    if (length > left)
+        return FMT_LENGTH;
+    /* Each element takes a byte at least: a count that cannot be true is refused before it is counted down. */
+    if ((rule.type == TOKEN_ARRAY && number > left) || (rule.type == TOKEN_MAP && number > left / 2))
+        return FMT_LENGTH;
+    *out_token = (body_token){.type = rule.type, .value = number, .bytes = {at + 1 + rule.number, (size_t)length}};
+    if (rule.type == TOKEN_STR && !is_utf8(out_token->bytes))
+        return FMT_SYNTAX;
+    cursor->at += 1 + rule.number + (size_t)length;
+    return FMT_OK;
+}
+
+/** Steps over one value that stands in the body's map; *out_first is its first token. */
+static fmt_verdict skip_value(body_cursor *cursor, body_token *out_first)
+{
+    uint64_t left[FMT_BODY_DEPTH_MAX]; /* Values still to come, per open container below the body's map. */
+    size_t depth = 0;
+    bool first = true;
+
+    do {
+        size_t start = cursor->at;
+        body_token token;
+        fmt_verdict verdict = next_token(cursor, &token);
+
+        if (verdict != FMT_OK)
+            return verdict;
+        if (first)
+            *out_first = token;
+        first = false;
+        if (depth > 0)
+            left[depth - 1]--;
+        if (token.type == TOKEN_ARRAY || token.type == TOKEN_MAP) {
+            if (depth == FMT_BODY_DEPTH_MAX - 1) {
+                cursor->at = start;
+                return FMT_SYNTAX;
+            }
+            left[depth++] = token.type == TOKEN_MAP ? 2 * token.value : token.value;
+        }
+        while (depth > 0 && left[depth - 1] == 0)
+            depth--;
+    } while (depth > 0);
+    return FMT_OK;
+}
+
+/** Reads the header of the body's map. */
+static fmt_verdict take_map(body_cursor *cursor, uint64_t *out_pairs)
+{
+    body_token token;
+    fmt_verdict verdict;
+
+    if (cursor->size > FIRN_BODY_SIZE_MAX)
+        return FMT_LENGTH;
+    verdict = next_token(cursor, &token);
+    if (verdict != FMT_OK)
+        return verdict;
+    if (token.type != TOKEN_MAP || token.value == 0) {
+        cursor->at = 0;
+        return FMT_SYNTAX;
+    }
+    *out_pairs = token.value;
+    return FMT_OK;
+}
+
+/** Reads member i of the body's map; *last_key is the key before it. Member 0 is the version. */
+static fmt_verdict take_member(body_cursor *cursor, uint64_t i, uint64_t *last_key, body_token *out_value)
+{
+    size_t start = cursor->at;
+    fmt_verdict verdict;
+    body_token key;
+
+    verdict = next_token(cursor, &key);
+    if (verdict != FMT_OK)
+        return verdict;
+    if (key.type != TOKEN_UNSIGNED || key.value > KEY_MAX || (i == 0 && key.value != 0)) {
+        cursor->at = start;
+        return FMT_SYNTAX;
+    }
+    if (i > 0 && key.value <= *last_key) {
+        cursor->at = start;
+        return FMT_ORDER;
+    }
+    *last_key = key.value;
+    start = cursor->at;
+    verdict = skip_value(cursor, out_value);
+    if (verdict != FMT_OK)
+        return verdict;
+    if (i == 0 && (out_value->type != TOKEN_UNSIGNED || out_value->value == 0)) {
+        cursor->at = start;
+        return FMT_SYNTAX;
+    }
+    return FMT_OK;
+}
+
+/** Checks the whole body; *out_version and *out_one are members 0 and 1. A body without member 1 leaves *out_one. */
+static fmt_verdict walk_body(body_cursor *cursor, uint64_t *out_version, body_token *out_one)
+{
+    uint64_t pairs, key = 0;
+    fmt_verdict verdict;
+    body_token value = {0};
+
+    verdict = take_map(cursor, &pairs);
+    if (verdict != FMT_OK)
+        return verdict;
+    for (uint64_t i = 0; i < pairs; i++) {
+        verdict = take_member(cursor, i, &key, &value);
+        if (verdict != FMT_OK)
+            return verdict;
+        if (i == 0)
+            *out_version = value.value;
+        else if (key == 1)
+            *out_one = value;
+    }
+    return cursor->at == cursor->size ? FMT_OK : FMT_SYNTAX;
+}
+
+fmt_verdict fmt_body_check(firn_slice body, size_t *out_bad)
+{
+    body_cursor cursor = {.data = body.data, .size = body.size};
+    uint64_t version;
+    body_token one;
+    fmt_verdict verdict = walk_body(&cursor, &version, &one);
+
+    if (verdict != FMT_OK && out_bad != NULL)
+        *out_bad = cursor.at;
+    return verdict;
+}
+
+/** Member 1 of a body of version 1, which has the given type. */
+static fmt_verdict take_one(firn_slice body, token_type type, body_token *out_one)
+{
+    body_cursor cursor = {.data = body.data, .size = body.size};
+    body_token one = {.type = TOKEN_SCALAR};
+    uint64_t version = 0;
+    fmt_verdict verdict = walk_body(&cursor, &version, &one);
+
+    if (verdict != FMT_OK)
+        return verdict;
+    if (version > FMT_BODY_VERSION)
+        return FMT_NEWER;
+    if (one.type != type)
+        return FMT_SYNTAX;
+    *out_one = one;
+    return FMT_OK;
+}
+
+/* Written without msgpack-c: this stands before every event, and the decoder's fast path knows these very bytes. */
+size_t fmt_event_prefix(uint8_t out[FMT_EVENT_PREFIX_MAX], size_t payload_size)
+{
+    uint32_t size = (uint32_t)payload_size;
+
+    out[0] = 0x82; /* A map of two pairs: … */
+    out[1] = 0;
+    out[2] = FMT_BODY_VERSION;
+    out[3] = 1;
+    if (size <= UINT8_MAX) {
+        out[4] = 0xc4; /* … the second is a bin. */
+        out[5] = (uint8_t)size;
+        return 6;
+    }
+    if (size <= UINT16_MAX) {
+        out[4] = 0xc5;
+        out[5] = (uint8_t)(size >> 8);
+        out[6] = (uint8_t)size;
+        return 7;
+    }
+    out[4] = 0xc6;
+    fmt_put32(out + 5, __builtin_bswap32(size));
+    return 9;
+}
+
+fmt_verdict fmt_event_decode(firn_slice body, firn_slice *out_payload)
+{
+    const uint8_t *data = body.data;
+    fmt_verdict verdict;
+    body_token one;
+
+    if (body.size >= 6 && fmt_get32(data) == (0x82u | (uint32_t)FMT_BODY_VERSION << 16 | 1u << 24)) {
+        size_t before = data[4] == 0xc4 ? 6 : data[4] == 0xc5 ? 7 : 9, payload_size = SIZE_MAX;
+
+        if (data[4] == 0xc4)
+            payload_size = data[5];
+        else if (data[4] == 0xc5 && body.size >= 7)
+            payload_size = (size_t)data[5] << 8 | data[6];
+        else if (data[4] == 0xc6 && body.size >= 9)
+            payload_size = __builtin_bswap32(fmt_get32(data + 5));
+        if (body.size <= FIRN_BODY_SIZE_MAX && body.size >= before && payload_size == body.size - before) {
+            *out_payload = (firn_slice){data + before, payload_size};
+            return FMT_OK;
+        }
+    }
+    verdict = take_one(body, TOKEN_BIN, &one);
+    if (verdict == FMT_OK)
+        *out_payload = one.bytes;
+    return verdict;
+}
+
+/** Where msgpack-c writes: fixed memory, sized for the worst case by its owner. */
+typedef struct fixed_out {
+    uint8_t *data;
+    size_t capacity;
+    size_t used;
+} fixed_out;
+
+static int fixed_write(void *arg, const char *data, size_t size)
+{
+    fixed_out *out = arg;
+
+    if (size > out->capacity - out->used)
+        return -1;
+    memcpy(out->data + out->used, data, size);
+    out->used += size;
+    return 0;
+}
+
+size_t fmt_key_age_encode(uint8_t out[FMT_KEY_AGE_SIZE_MAX], uint64_t age_ns)
+{
+    fixed_out fixed = {.data = out, .capacity = FMT_KEY_AGE_SIZE_MAX};
+    msgpack_packer packer;
+
+    msgpack_packer_init(&packer, &fixed, fixed_write);
+    msgpack_pack_map(&packer, 2);
+    msgpack_pack_uint8(&packer, 0);
+    msgpack_pack_uint8(&packer, FMT_BODY_VERSION);
+    msgpack_pack_uint8(&packer, 1);
+    msgpack_pack_uint64(&packer, age_ns);
+    return fixed.used;
+}
+
+fmt_verdict fmt_key_age_decode(firn_slice body, uint64_t *out_age_ns)
+{
+    fmt_verdict verdict;
+    body_token one;
+
+    verdict = take_one(body, TOKEN_UNSIGNED, &one);
+    if (verdict == FMT_OK)
+        *out_age_ns = one.value;
+    return verdict;
+}
