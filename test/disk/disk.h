@@ -92,6 +92,7 @@ typedef struct disk_counts {
     disk_op failed_op;              /**< The first one. */
     uint64_t syncs_after_failure;   /**< Syncs of a file whose sync had failed under the same instance. */
     uint64_t writes_after_failure;  /**< Queued writes issued after the instance had reaped a failed one. */
+    uint64_t failures_reaped;       /**< Completions of the queue that said so, short writes included. */
     uint64_t misuses;               /**< Breaches of the seam's contract by its caller; misuse tells the first. */
     const char *misuse;
     uint64_t bytes_settled;

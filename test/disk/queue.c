@@ -267,7 +267,10 @@ unsigned disk_reap(frn_io *base, frn_completion *out, unsigned max, int64_t time
         q = io->queue[i];
         out[count].tag = q.tag;
         out[count].result = q.is_sync ? finish_sync(io, &q) : finish_write(io, &q);
-        io->write_failed |= out[count].result < 0 || (!q.is_sync && (size_t)out[count].result < q.size);
+        if (out[count].result < 0 || (!q.is_sync && (size_t)out[count].result < q.size)) {
+            io->write_failed = true;
+            d->counts.failures_reaped++;
+        }
         count++;
         io->queue_count--;
         memmove(&io->queue[i], &io->queue[i + 1], (io->queue_count - i) * sizeof *io->queue);
