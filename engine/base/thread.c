@@ -63,9 +63,11 @@ bool frn_word_wait(frn_word *word, uint32_t seen, int64_t deadline_ns)
     return !(rc < 0 && errno == ETIMEDOUT);
 }
 
-void frn_word_wake(frn_word *word, int count)
+int frn_word_wake(frn_word *word, int count)
 {
-    (void)syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
+    long woken = syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
+
+    return woken > 0 ? (int)woken : 0;
 }
 
 int64_t frn_monotonic_ns(void)
@@ -89,7 +91,7 @@ static void *thread_main(void *p)
     void *arg = start->arg;
 
     atomic_store(&start->taken, 1);
-    frn_word_wake(&start->taken, 1);
+    (void)frn_word_wake(&start->taken, 1);
     run(arg);
     return NULL;
 }

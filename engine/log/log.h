@@ -56,6 +56,10 @@ firn_status frn_log_open(frn_heap *heap, frn_io *io, const frn_log_options *opti
 /** Waits for all writes, leaves the clean mark (unless poisoned), gives up the lock. The handle is gone in any case. */
 firn_status frn_log_close(frn_log *log, firn_error *err);
 
+/** Drops a log as a dying process would: nothing is written or waited for. Only without threads; what is in flight must be
+    dropped by the seam. */
+void frn_log_abandon(frn_log *log);
+
 /* Positions. Any thread, no lock. */
 uint64_t frn_log_durable(const frn_log *log);   /**< Last durable seq; 0 none. */
 uint64_t frn_log_allocated(const frn_log *log); /**< Last seq given out. */

@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.c — the life of a log: create, open, close; its positions, its history and its figures. */
+#include "engine/log/recovery.h"
+
+#include "engine/base/error.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { LIVE_TRIES = 5 /* Reads of a log that a writer changes meanwhile, before giving up. */ };
+
+/* ---- create ---- */
+
+struct presence {
+    bool segment;
+};
+
+static void note_segment(void *arg, const char *name, uint64_t size)
+{
+    struct presence *presence = arg;
+
+    (void)size;
+    presence->segment = presence->segment || frn_segment_number(name) != 0;
+}
+
+firn_status frn_log_exists(frn_io *io, bool *out_there, firn_error *err)
+{
+    struct presence presence = {0};
+    static const uint8_t blank[8];
+    bool there = false;
+    firn_status status = io->ops->list(io, note_segment, &presence, err);
+
+    for (int i = 0; i < 2 && status == FIRN_OK; i++) {
+        uint8_t head[8] = {0};
+        frn_file *file = NULL;
+        size_t got;
+
+        status = io->ops->open(io, frn_manifest_names[i], 0, &file, err);
+        if (status == FIRN_ENOTFOUND) {
+            status = FIRN_OK;
+            continue;
+        }
+        if (status == FIRN_OK) {
+            status = io->ops->read(file, head, sizeof head, 0, &got, err);
+            there = there || memcmp(head, blank, sizeof head) != 0;
+            io->ops->file_close(file);
+        }
+    }
+    if (status == FIRN_OK) {
+        *out_there = there || presence.segment;
+    }
+    return status;
+}
+
+static frn_log *log_new(frn_heap *heap, frn_io *io, const frn_log_options *options)
+{
+    frn_log *log = frn_alloc_zero(heap, 1, sizeof *log);
+    frn_io_facts facts;
+
+    if (log == NULL) {
+        return NULL;
+    }
+    log->heap = heap;
+    log->io = io;
+    log->options = *options;
+    if (log->options.groups_in_flight_max > FRN_LOG_FLIGHTS_MAX) {
+        log->options.groups_in_flight_max = FRN_LOG_FLIGHTS_MAX;
+    }
+    io->ops->facts(io, &facts);
+    log->alignment = facts.alignment;
+    log->reaper_carries_out = facts.submits_are_done_by_reap;
+    frn_mutex_init(&log->maker);
+    frn_mutex_init(&log->tail);
+    frn_mutex_init(&log->reap);
+    frn_mutex_init(&log->list);
+    return log;
+}
+
+static void segments_free(frn_log *log, frn_segments *segments)
+{
+    for (size_t i = 0; i < segments->count; i++) {
+        frn_segment_free(log, segments->at[i]);
+    }
+    frn_free(log->heap, segments->at);
+    *segments = (frn_segments){0};
+}
+
+static void log_free(frn_log *log)
+{
+    frn_log_files_close(log);
+    for (unsigned i = 0; i < log->spares_count; i++) {
+        frn_segment_free(log, log->spares[i]);
+    }
+    frn_segment_free(log, log->making);
+    for (unsigned i = 0; i < log->slots_count; i++) {
+        frn_free(log->heap, log->slots[i].big);
+    }
+    segments_free(log, &log->segments);
+    frn_free(log->heap, log->sealing.at);
+    frn_free(log->heap, log->staging);
+    frn_free(log->heap, log->recycled);
+    frn_manifest_free(log);
+    if (log->lock_file != NULL) {
+        log->io->ops->file_close(log->lock_file);
+    }
+    frn_mutex_done(&log->maker);
+    frn_mutex_done(&log->tail);
+    frn_mutex_done(&log->reap);
+    frn_mutex_done(&log->list);
+    frn_free(log->heap, log);
+}
+
+/* Opens a file, creating it if need be. */
+static firn_status open_or_create(frn_io *io, const char *name, frn_file **out_file, firn_error *err)
+{
+    firn_status status = io->ops->open(io, name, FRN_IO_WRITE | FRN_IO_CREATE, out_file, err);
+
+    return status == FIRN_EEXISTS ? io->ops->open(io, name, FRN_IO_WRITE, out_file, err) : status;
+}
+
+firn_status frn_log_create(frn_heap *heap, frn_io *io, const frn_log_options *options, firn_error *err)
+{
+    frn_log *log = log_new(heap, io, options);
+    firn_status status = FIRN_OK;
+    uint64_t written;
+
+    if (log == NULL) {
+        return frn_fail(err, FIRN_ENOMEM, "create ledger: out of memory");
+    }
+    status = frn_manifest_alloc(log, err);
+    if (status == FIRN_OK) {
+        status = open_or_create(io, FRN_LOCK_NAME, &log->lock_file, err);
+    }
+    if (status == FIRN_OK) {
+        status = io->ops->lock(log->lock_file, err);
+    }
+    for (int i = 0; i < 2 && status == FIRN_OK; i++) {
+        status = open_or_create(io, frn_manifest_names[i], &log->slot_files[i], err);
+        if (status == FIRN_OK) {
+            status = io->ops->fill(log->slot_files[i], FMT_MANIFEST_SIZE, &written, err);
+        }
+        if (status == FIRN_OK) {
+            status = io->ops->sync(log->slot_files[i], err);
+        }
+    }
+    if (status == FIRN_OK) {
+        status = io->ops->sync_names(io, err);
+    }
+    if (status == FIRN_OK) {
+        status = io->ops->random(io, log->manifest.ledger_id, FIRN_LEDGER_ID_SIZE, err);
+    }
+    if (status == FIRN_OK) {
+        /* Less than one 512-byte sector, so a crash leaves a whole manifest or none. */
+        fmt_manifest *manifest = &log->manifest;
+
+        manifest->version = FMT_VERSION;
+        manifest->created_ns = io->ops->wall_clock_ns(io);
+        manifest->segment_size = options->segment_size;
+        manifest->alignment = log->alignment;
+        manifest->durable_method = (uint32_t)options->durable_method;
+        manifest->clean = 1;
+        manifest->incarnations_count = 1;
+        manifest->incarnations[0] = (fmt_incarnation){.number = 1, .first_seq = 1, .segment = 1};
+        assert(fmt_manifest_size(manifest) <= 512);
+        status = frn_manifest_write(log, err);
+    }
+    log_free(log);
+    return status < 0 ? frn_wrap(err, status, "create ledger") : FIRN_OK;
+}
+
+/* ---- open ---- */
+
+/* Takes over what the manifest says about the ledger as a whole. */
+static firn_status take_manifest(frn_log *log, const frn_manifest_found *found, firn_error *err)
+{
+    const fmt_manifest *manifest = &log->manifest;
+    bool there = true;
+    firn_status status;
+
+    if (found->best >= 0) {
+        memcpy(log->ledger_id, manifest->ledger_id, FIRN_LEDGER_ID_SIZE);
+        log->segment_size = manifest->segment_size;
+        log->footer_size = (uint32_t)fmt_footer_size(manifest->segment_size, manifest->alignment);
+        if (log->alignment > manifest->alignment) {
+            return frn_fail(err, FIRN_EINVAL,
+                            "the disk asks for an alignment of %" PRIu32 " bytes, the ledger was made with %" PRIu32,
+                            log->alignment, manifest->alignment);
+        }
+        log->alignment = manifest->alignment;
+        log->method = log->options.durable_method != FIRN_DURABLE_AUTO ? log->options.durable_method
+                                                                        : (firn_durable_method)manifest->durable_method;
+        log->was_clean = manifest->clean != 0;
+        return FIRN_OK;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (found->verdicts[i] == FMT_NEWER) {
+            return frn_fail(err, FIRN_ENEWER, "manifest: version %" PRIu32 ", incompatible features %#" PRIx64, manifest->version,
+                            manifest->incompatible);
+        }
+    }
+    status = frn_log_exists(log->io, &there, err);
+    if (status < 0) {
+        return status;
+    }
+    if (!there) {
+        return frn_fail_detail(err, FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER, "not a ledger: no manifest and no segment");
+    }
+    return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST, "manifest: slot 0: %s; slot 1: %s",
+                           found->missing[0] ? "missing" : fmt_verdict_text(found->verdicts[0]),
+                           found->missing[1] ? "missing" : fmt_verdict_text(found->verdicts[1]));
+}
+
+static void take_positions(frn_log *log, const frn_recovery *r, uint64_t durable)
+{
+    atomic_store(&log->allocated, durable);
+    atomic_store(&log->durable, durable);
+    log->last_crc = r->last_crc;
+    log->last_time_ns = r->last_time_ns;
+    log->damage = r->damage;
+}
+
+/* Memory and the kernel's part of the queue. */
+static firn_status open_queue(frn_log *log, firn_error *err)
+{
+    firn_status status;
+
+    log->slots_count = log->options.groups_in_flight_max + 1;
+    log->staging_each = (size_t)frn_align_up(log->options.group_size_max, log->alignment);
+    log->staging = frn_alloc_aligned(log->heap, log->alignment, log->staging_each * log->slots_count);
+    if (log->staging == NULL) {
+        return frn_fail(err, FIRN_ENOMEM, "staging area: out of memory");
+    }
+    for (unsigned i = 0; i < log->slots_count; i++) {
+        log->slots[i].own = log->staging + i * log->staging_each;
+    }
+    /* A group and its sync each, and one footer. */
+    status = log->io->ops->queue_open(log->io, log->lock_file, log->staging, log->staging_each, log->slots_count,
+                                      log->options.groups_in_flight_max + 2, err);
+    return status;
+}
+
+static firn_status open_for_writing(frn_log *log, firn_error *err)
+{
+    frn_manifest_found found;
+    frn_recovery r = {.log = log};
+    firn_status status = log->io->ops->open(log->io, FRN_LOCK_NAME, FRN_IO_WRITE, &log->lock_file, err);
+
+    if (status == FIRN_ENOTFOUND) {
+        bool there = false;
+
+        /* The lock's file carries nothing: a ledger that lost it gets a new one. */
+        status = frn_log_exists(log->io, &there, err);
+        if (status == FIRN_OK && !there) {
+            return frn_fail_detail(err, FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER, "not a ledger: no manifest and no segment");
+        }
+        if (status == FIRN_OK) {
+            status = open_or_create(log->io, FRN_LOCK_NAME, &log->lock_file, err);
+        }
+    }
+    if (status == FIRN_OK) {
+        status = log->io->ops->lock(log->lock_file, err);
+    }
+    if (status == FIRN_OK) {
+        status = frn_manifest_read(log, &found, err);
+    }
+    if (status == FIRN_OK) {
+        status = take_manifest(log, &found, err);
+    }
+    if (status < 0) {
+        return status;
+    }
+    log->io->ops->durable_method_set(log->io, log->method);
+    status = frn_recovery_scan(&r, err);
+    if (status == FIRN_OK && r.damage.status < 0) {
+        status = r.damage.status;
+        if (err != NULL) {
+            *err = r.damage;
+        }
+    }
+    if (status == FIRN_OK) {
+        take_positions(log, &r, r.expected - 1);
+        status = open_queue(log, err);
+    }
+    if (status == FIRN_OK) {
+        status = frn_recovery_settle(&r, &found, err);
+    }
+    frn_recovery_done(&r);
+    return status == FIRN_OK ? frn_maker_start(log, err) : status;
+}
+
+/* One look at a log that may have a live writer. *out_again: what was read did not fit together. */
+static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, uint64_t *out_tail_bytes, bool *out_again,
+                        firn_error *err)
+{
+    frn_recovery r = {.log = log, .live = live};
+    uint64_t durable;
+    firn_status status = frn_manifest_read(log, out_found, err);
+
+    *out_again = live && status == FIRN_OK && out_found->best < 0;
+    if (status == FIRN_OK) {
+        status = take_manifest(log, out_found, err);
+    }
+    if (status < 0) {
+        return status;
+    }
+    status = frn_recovery_scan(&r, err);
+    if (status == FIRN_OK) {
+        *out_again = live && r.damage.status < 0;
+        durable = r.expected - 1;
+        if (live || (!log->manifest.clean && frn_recovery_sync(&r, NULL) < 0)) {
+            /* What no witness reaches may be lost by a power cut at this moment. */
+            durable = r.witness < durable ? r.witness : durable;
+        }
+        take_positions(log, &r, durable);
+        *out_tail_bytes = live ? 0 : r.cut_bytes;
+    }
+    frn_recovery_done(&r);
+    return status;
+}
+
+/* Whether a writer holds the lock. A ledger without the lock's file has none. */
+static firn_status has_writer(frn_io *io, bool *out_live, firn_error *err)
+{
+    frn_file *lock_file = NULL;
+    firn_status status = io->ops->open(io, FRN_LOCK_NAME, 0, &lock_file, err);
+
+    *out_live = false;
+    if (status == FIRN_OK) {
+        status = io->ops->lock_test(lock_file, out_live, err);
+        io->ops->file_close(lock_file);
+    }
+    return status == FIRN_ENOTFOUND ? FIRN_OK : status;
+}
+
+firn_status frn_log_look(frn_heap *heap, frn_io *io, const frn_log_options *options, frn_log **out_log,
+                         frn_manifest_found *out_found, bool *out_live, uint64_t *out_tail_bytes, firn_error *err)
+{
+    frn_log *log = log_new(heap, io, options);
+    bool again = true;
+    firn_status status;
+
+    if (log == NULL) {
+        return frn_fail(err, FIRN_ENOMEM, "open log: out of memory");
+    }
+    status = frn_manifest_alloc(log, err);
+    if (status == FIRN_OK) {
+        status = has_writer(io, out_live, err);
+    }
+    for (int i = 0; i < LIVE_TRIES && status == FIRN_OK && again; i++) {
+        segments_free(log, &log->segments);
+        status = look(log, *out_live, out_found, out_tail_bytes, &again, err);
+        status = again && i + 1 < LIVE_TRIES ? FIRN_OK : status;
+    }
+    if (status == FIRN_OK && again) {
+        status = frn_fail(err, FIRN_EBUSY, "a writer changes the log faster than it can be read");
+    }
+    if (status < 0) {
+        log_free(log);
+        return status;
+    }
+    *out_log = log;
+    return FIRN_OK;
+}
+
+firn_status frn_log_open(frn_heap *heap, frn_io *io, const frn_log_options *options, frn_log **out_log, firn_error *err)
+{
+    frn_manifest_found found;
+    uint64_t tail_bytes;
+    bool live;
+    frn_log *log;
+    firn_status status;
+
+    if (options->read_only) {
+        return frn_log_look(heap, io, options, out_log, &found, &live, &tail_bytes, err);
+    }
+    log = log_new(heap, io, options);
+    if (log == NULL) {
+        return frn_fail(err, FIRN_ENOMEM, "open log: out of memory");
+    }
+    status = frn_manifest_alloc(log, err);
+    if (status == FIRN_OK) {
+        status = open_for_writing(log, err);
+    }
+    if (status < 0) {
+        log_free(log);
+        return status;
+    }
+    *out_log = log;
+    return FIRN_OK;
+}
+
+/* ---- close ---- */
+
+/* Until the seam has nothing of ours: its writes use our memory. */
+static void drain(frn_log *log)
+{
+    bool busy = true;
+
+    while (busy) {
+        (void)frn_log_drive(log, -1);
+        frn_mutex_lock(&log->tail);
+        busy = log->ops_in_flight > 0 ||
+               (atomic_load(&log->poisoned) == 0 &&
+                (log->allocated > log->durable || (log->sealing.count > 0 && log->in_flight == 0)));
+        frn_mutex_unlock(&log->tail);
+    }
+}
+
+static firn_status leave_clean_mark(frn_log *log, firn_error *err)
+{
+    firn_status status;
+
+    frn_mutex_lock(&log->maker);
+    log->manifest.clean = 1;
+    log->manifest.durable = frn_log_durable(log);
+    log->manifest.tail_segment = 0;
+    log->manifest.tail_offset = 0;
+    log->manifest.tail_crc = log->last_crc;
+    log->manifest.tail_time_ns = log->last_time_ns;
+    for (size_t i = log->segments.count; i > 0 && log->manifest.tail_segment == 0; i--) {
+        const frn_segment *segment = log->segments.at[i - 1];
+
+        if (segment->counts.groups > 0) {
+            log->manifest.tail_segment = segment->number;
+            log->manifest.tail_offset = segment->end_offset;
+        }
+    }
+    status = frn_manifest_write(log, err);
+    frn_mutex_unlock(&log->maker);
+    return status;
+}
+
+firn_status frn_log_close(frn_log *log, firn_error *err)
+{
+    firn_status status = FIRN_OK;
+
+    if (!log->options.read_only) {
+        frn_mutex_lock(&log->tail);
+        log->closing = true;
+        frn_mutex_unlock(&log->tail);
+        frn_maker_stop(log);
+        drain(log);
+        if (atomic_load(&log->poisoned) > 0) {
+            status = FIRN_EPOISONED;
+            if (err != NULL) {
+                *err = log->poison_error;
+            }
+        } else {
+            status = leave_clean_mark(log, err);
+        }
+        if (status < 0) {
+            (void)frn_wrap(err, status, "close ledger");
+        }
+    }
+    log_free(log);
+    return status;
+}
+
+void frn_log_abandon(frn_log *log)
+{
+    assert(!log->options.threads);
+    log_free(log);
+}
+
+/* ---- positions and history ---- */
+
+uint64_t frn_log_durable(const frn_log *log)
+{
+    return atomic_load_explicit(&log->durable, memory_order_acquire);
+}
+
+uint64_t frn_log_allocated(const frn_log *log)
+{
+    return atomic_load_explicit(&log->allocated, memory_order_acquire);
+}
+
+int frn_log_poisoned(const frn_log *log)
+{
+    int poisoned = atomic_load(&log->poisoned);
+
+    return poisoned > 0 ? poisoned : 0;
+}
+
+const uint8_t *frn_log_id(const frn_log *log)
+{
+    return log->ledger_id;
+}
+
+/* The history does not change while a log is open: recovery settled it. */
+uint64_t frn_log_incarnation(const frn_log *log)
+{
+    return log->manifest.incarnations[log->manifest.incarnations_count - 1].number;
+}
+
+uint64_t frn_log_incarnation_of(const frn_log *log, uint64_t seq)
+{
+    uint32_t low = 0, high = log->manifest.incarnations_count;
+
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (log->manifest.incarnations[middle].first_seq <= seq) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return log->manifest.incarnations[low].number;
+}
+
+firn_status frn_log_cursor_check(const frn_log *log, const firn_cursor *cursor, firn_error *err)
+{
+    static const firn_cursor beginning;
+
+    if (memcmp(cursor, &beginning, sizeof beginning) == 0) {
+        return FIRN_OK;
+    }
+    if (memcmp(cursor->ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) != 0) {
+        return frn_fail_detail(err, FIRN_ECONFLICT, FIRN_DETAIL_CURSOR, "cursor: of another ledger");
+    }
+    if (cursor->seq > frn_log_allocated(log) ||
+        (cursor->seq > 0 && frn_log_incarnation_of(log, cursor->seq) != cursor->incarnation)) {
+        (void)frn_fail_detail(err, FIRN_ECONFLICT, FIRN_DETAIL_CURSOR,
+                              "cursor: seq %" PRIu64 " of incarnation %" PRIu64 " is not in the history", cursor->seq,
+                              cursor->incarnation);
+        return frn_place(err, FIRN_ECONFLICT, 0, 0, cursor->seq);
+    }
+    return FIRN_OK;
+}
+
+void frn_log_stat(frn_log *log, firn_stats *stats)
+{
+    const fmt_manifest *manifest = &log->manifest;
+    frn_io_facts facts;
+
+    log->io->ops->facts(log->io, &facts);
+    memcpy(stats->ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE);
+    stats->writable = !log->options.read_only;
+    stats->was_clean = log->was_clean;
+    stats->segment_size = log->segment_size;
+    stats->alignment = log->alignment;
+    stats->durable_method = log->method;
+    stats->damage = log->damage;
+    stats->direct = facts.direct;
+    stats->io_path = facts.path;
+    stats->layout_guarantee = facts.layout_guarantee;
+    stats->ring_bytes_completed = facts.ring_bytes;
+    memcpy(stats->io_note, facts.note, sizeof stats->io_note);
+    frn_mutex_lock(&log->maker);
+    stats->format_version = manifest->version;
+    stats->incarnation = frn_log_incarnation(log);
+    stats->incarnations_count = manifest->incarnations_count;
+    stats->cuts_count = (uint32_t)manifest->cuts_total;
+    if (manifest->cuts_count > 0) {
+        stats->last_cut = manifest->cuts[0];
+    }
+    stats->bytes_filled = log->bytes_filled;
+    frn_mutex_unlock(&log->maker);
+    frn_mutex_lock(&log->tail);
+    stats->poisoned_errno = frn_log_poisoned(log);
+    stats->allocated_seq = frn_log_allocated(log);
+    stats->durable_seq = frn_log_durable(log);
+    stats->records_count = stats->durable_seq;
+    stats->segments_spare = log->spares_count;
+    stats->groups_written = log->groups_written;
+    stats->batches_written = log->batches_written;
+    stats->records_written = log->records_written;
+    stats->bytes_written = log->bytes_written;
+    frn_mutex_lock(&log->list);
+    stats->segments_count = 0;
+    stats->log_size = 0;
+    for (size_t i = 0; i < log->segments.count; i++) {
+        if (log->segments.at[i]->counts.groups > 0) {
+            stats->segments_count++;
+            stats->log_size += log->segments.at[i]->end_offset;
+        }
+    }
+    frn_mutex_unlock(&log->list);
+    frn_mutex_unlock(&log->tail);
+}
+
+size_t frn_log_cuts(frn_log *log, firn_cut *cuts, size_t cuts_max)
+{
+    size_t count;
+
+    frn_mutex_lock(&log->maker);
+    count = log->manifest.cuts_count < cuts_max ? log->manifest.cuts_count : cuts_max;
+    memcpy(cuts, log->manifest.cuts, count * sizeof *cuts);
+    frn_mutex_unlock(&log->maker);
+    return count;
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * maker.c — make segments ahead of their use, in a thread or step by step.
+ *
+ * Happy path, each step durable before the next: (1) a file of zeros, or one whose time is over with its header blanked and
+ * a new name; (2) the manifest names its number; (3) its header is written; then it is a spare that the log may use.
+ *
+ * Why the header comes last: a valid header with a number that a manifest slot does not know proves that the slot is old.
+ * Why blank before rename: a file never stands under a name with the header of another.
+ *
+ * What can fail: no space while filling: the file is removed, callers who need a segment get the error, the next need tries
+ * again. An error in the manifest or in a header, bytes that were written before, poisons.
+ */
+#include "engine/log/private.h"
+
+#include "engine/base/error.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+void frn_maker_kick(frn_log *log)
+{
+    atomic_fetch_add(&log->maker_word, 1);
+    (void)frn_word_wake(&log->maker_word, 1);
+}
+
+/* What should be made now: the size of a segment, or 0. */
+static uint64_t wanted_size(frn_log *log)
+{
+    uint64_t wanted = 0;
+
+    frn_mutex_lock(&log->tail);
+    if (atomic_load(&log->poisoned) == 0 && !log->closing && log->make_error.status == FIRN_OK) {
+        if (log->big_wanted > 0 && log->spares_count <= FRN_LOG_SPARES_MAX) {
+            wanted = log->big_wanted;
+        } else if (log->spares_count < log->options.spare_segments) {
+            wanted = log->segment_size;
+        }
+    }
+    frn_mutex_unlock(&log->tail);
+    return wanted;
+}
+
+/* Takes a file whose time is over, under the new number. *out_done: there was one. */
+static firn_status recycle(frn_log *log, uint64_t number, bool *out_done, firn_error *err)
+{
+    const frn_io_ops *ops = log->io->ops;
+    char from[FRN_SEGMENT_NAME_SIZE], to[FRN_SEGMENT_NAME_SIZE];
+    uint8_t blank[FMT_SEGMENT_HEADER] = {0};
+    frn_file *file = NULL;
+    firn_status status;
+
+    *out_done = false;
+    if (log->recycled_count == 0) {
+        return FIRN_OK;
+    }
+    frn_segment_name(log->recycled[--log->recycled_count], from);
+    frn_segment_name(number, to);
+    status = ops->open(log->io, from, FRN_IO_WRITE, &file, err);
+    if (status == FIRN_OK) {
+        status = ops->write(file, blank, sizeof blank, 0, err);
+    }
+    if (status == FIRN_OK) {
+        status = ops->sync(file, err);
+    }
+    if (file != NULL) {
+        ops->file_close(file);
+    }
+    if (status == FIRN_OK) {
+        status = ops->rename(log->io, from, to, err);
+    }
+    if (status == FIRN_OK) {
+        status = ops->sync_names(log->io, err);
+        *out_done = status == FIRN_OK;
+    }
+    return status < 0 ? frn_wrap(err, status, "recycle segment %" PRIu64, number) : FIRN_OK;
+}
+
+/* First step: the file exists under its name, to be filled or settled already. */
+static firn_status step_begin(frn_log *log, uint64_t size, firn_error *err)
+{
+    const frn_io_ops *ops = log->io->ops;
+    uint64_t number = log->manifest.segment_highest + 1;
+    uint64_t incarnation = log->manifest.incarnations[log->manifest.incarnations_count - 1].number;
+    frn_segment *segment;
+    char name[FRN_SEGMENT_NAME_SIZE];
+    bool recycled = false;
+    firn_status status = FIRN_OK;
+
+    segment = frn_segment_new(log, number, size, incarnation, true);
+    if (segment == NULL) {
+        return frn_fail(err, FIRN_ENOMEM, "make segment %" PRIu64 ": out of memory", number);
+    }
+    frn_segment_name(number, name);
+    if (size == log->segment_size) {
+        status = recycle(log, number, &recycled, err);
+    }
+    if (status == FIRN_OK) {
+        unsigned flags = FRN_IO_WRITE | FRN_IO_QUEUE | (recycled ? 0U : (unsigned)FRN_IO_CREATE);
+
+        status = ops->open(log->io, name, flags, &segment->file, err);
+        if (status == FIRN_EEXISTS) {
+            /* Left over from an attempt that failed: no manifest names it. */
+            status = ops->remove(log->io, name, err);
+            if (status == FIRN_OK) {
+                status = ops->open(log->io, name, flags, &segment->file, err);
+            }
+        }
+    }
+    if (status < 0) {
+        frn_segment_free(log, segment);
+        return frn_wrap(err, status, "make segment %" PRIu64, number);
+    }
+    log->making = segment;
+    log->make_stage = recycled ? FRN_MAKE_NAME : FRN_MAKE_FILL;
+    return FIRN_OK;
+}
+
+/* Second step: zeros, durable, and the name of the file with them. */
+static firn_status step_fill(frn_log *log, firn_error *err)
+{
+    const frn_io_ops *ops = log->io->ops;
+    char name[FRN_SEGMENT_NAME_SIZE];
+    firn_error ignored;
+    uint64_t written = 0;
+    firn_status status;
+
+    status = ops->fill(log->making->file, log->making->size, &written, err);
+    if (status == FIRN_OK) {
+        status = ops->sync(log->making->file, err);
+    }
+    if (status == FIRN_OK) {
+        status = ops->sync_names(log->io, err);
+    }
+    if (status < 0) {
+        frn_segment_name(log->making->number, name);
+        ops->file_close(log->making->file);
+        log->making->file = NULL;
+        /* Nothing knows this file; if it cannot be removed, opening finds it and uses it again. */
+        (void)ops->remove(log->io, name, &ignored);
+        return frn_wrap(err, status, "make segment %" PRIu64, log->making->number);
+    }
+    log->bytes_filled += written;
+    log->make_stage = FRN_MAKE_NAME;
+    return FIRN_OK;
+}
+
+/* The number behind which the new segment comes in log order; 0: at the end. A large one goes before the spares. */
+static uint64_t place_behind(frn_log *log, bool big)
+{
+    uint64_t behind = 0;
+
+    frn_mutex_lock(&log->tail);
+    if (big && log->active != NULL && log->spares_count > 0) {
+        /* The order is decided here: the log may not go on to a spare before the large one is among them. */
+        behind = log->active->number;
+        log->roll_blocked = true;
+    }
+    frn_mutex_unlock(&log->tail);
+    return behind;
+}
+
+static firn_status step_header(frn_log *log, firn_error *err)
+{
+    const frn_io_ops *ops = log->io->ops;
+    frn_segment *segment = log->making;
+    uint8_t bytes[FMT_SEGMENT_HEADER];
+    firn_status status;
+    fmt_segment header = {
+        .version = FMT_VERSION,
+        .number = segment->number,
+        .incarnation = segment->incarnation,
+        .generation = log->manifest.generation,
+        .size = segment->size,
+        .alignment = log->alignment,
+        .time_ns = ops->wall_clock_ns(log->io),
+    };
+
+    memcpy(header.ledger_id, log->ledger_id, sizeof header.ledger_id);
+    fmt_segment_encode(bytes, &header);
+    status = ops->write(segment->file, bytes, sizeof bytes, 0, err);
+    if (status == FIRN_OK) {
+        status = ops->sync(segment->file, err);
+    }
+    return status < 0 ? frn_wrap(err, status, "make segment %" PRIu64, segment->number) : FIRN_OK;
+}
+
+/* Hands the finished segment to the log. */
+static void step_ready(frn_log *log)
+{
+    frn_segment *segment = log->making;
+    bool big = segment->size > log->segment_size;
+
+    frn_mutex_lock(&log->tail);
+    assert(log->spares_count <= FRN_LOG_SPARES_MAX);
+    if (big) {
+        memmove(&log->spares[1], &log->spares[0], log->spares_count * sizeof log->spares[0]);
+        log->spares[0] = segment;
+        if (log->big_wanted <= segment->size) {
+            log->big_wanted = 0;
+        }
+    } else {
+        log->spares[log->spares_count] = segment;
+    }
+    log->spares_count++;
+    log->roll_blocked = false;
+    log->bytes_written += FMT_SEGMENT_HEADER;
+    frn_mutex_unlock(&log->tail);
+    log->making = NULL;
+    log->make_stage = FRN_MAKE_IDLE;
+    atomic_fetch_add(&log->room, 1);
+    (void)frn_word_wake(&log->room, FRN_WAKE_ALL);
+}
+
+/* Gives up on the segment in hand; callers who need one get the error. */
+static void make_failed(frn_log *log, const firn_error *err)
+{
+    bool settled = log->make_stage >= FRN_MAKE_NAME;
+
+    if (settled) {
+        frn_log_poison(log, err->os_errno, err);
+    }
+    frn_segment_free(log, log->making);
+    log->making = NULL;
+    log->make_stage = FRN_MAKE_IDLE;
+    frn_mutex_lock(&log->tail);
+    log->make_error = *err;
+    log->roll_blocked = false;
+    frn_mutex_unlock(&log->tail);
+    frn_trace_say(&log->options.trace, "%s", err->text);
+    atomic_fetch_add(&log->room, 1);
+    (void)frn_word_wake(&log->room, FRN_WAKE_ALL);
+}
+
+bool frn_maker_step(frn_log *log)
+{
+    firn_error err = {0};
+    firn_status status = FIRN_OK;
+    uint64_t size;
+    bool big;
+    bool more = true;
+
+    frn_mutex_lock(&log->maker);
+    switch (log->make_stage) {
+    case FRN_MAKE_IDLE:
+        size = wanted_size(log);
+        more = size > 0;
+        if (more) {
+            status = step_begin(log, size, &err);
+        }
+        break;
+    case FRN_MAKE_FILL:
+        status = step_fill(log, &err);
+        break;
+    case FRN_MAKE_NAME:
+        big = log->making->size > log->segment_size;
+        log->manifest.durable = frn_log_durable(log);
+        status = frn_manifest_name(log, log->making->number, place_behind(log, big), &err);
+        if (status == FIRN_OK) {
+            status = frn_manifest_write(log, &err);
+        }
+        if (status == FIRN_OK) {
+            log->make_stage = FRN_MAKE_HEADER;
+        }
+        break;
+    case FRN_MAKE_HEADER:
+        status = step_header(log, &err);
+        if (status == FIRN_OK) {
+            step_ready(log);
+        }
+        break;
+    }
+    if (status < 0) {
+        make_failed(log, &err);
+        more = false;
+    }
+    frn_mutex_unlock(&log->maker);
+    return more;
+}
+
+bool frn_log_step_make(frn_log *log)
+{
+    return !log->options.read_only && frn_maker_step(log);
+}
+
+static void maker_main(void *arg)
+{
+    frn_log *log = arg;
+
+    while (!atomic_load(&log->stopping)) {
+        uint32_t seen = atomic_load(&log->maker_word);
+
+        if (!frn_maker_step(log) && !atomic_load(&log->stopping)) {
+            (void)frn_word_wait(&log->maker_word, seen, -1);
+        }
+    }
+}
+
+firn_status frn_maker_start(frn_log *log, firn_error *err)
+{
+    if (log->options.threads && frn_thread_start(&log->maker_thread, "firn-maker", maker_main, log) < 0) {
+        return frn_fail(err, FIRN_ENOMEM, "start the thread that makes segments");
+    }
+    return FIRN_OK;
+}
+
+void frn_maker_stop(frn_log *log)
+{
+    atomic_store(&log->stopping, true);
+    frn_maker_kick(log);
+    frn_thread_join(&log->maker_thread);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reader.c — read durable records forward from a seq, and one by its seq.
+ *
+ * The bytes go from the kernel into the reader's buffer and are handed out from there; each record is verified where it
+ * lies. Only groups up to a durable seq are read, so everything read has settled, but the buffer may hold older bytes of
+ * a place that was written meanwhile: what does not verify is read again once before it is called damage.
+ */
+#include "engine/log/files.h"
+
+#include "engine/base/buf.h"
+#include "engine/base/error.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { READER_BUFFER = 1024 * 1024, GET_BUFFER = 64 * 1024 };
+
+struct frn_log_reader {
+    frn_log *log;
+    frn_walk walk;
+    const frn_segment *segment; /* NULL: to be sought. */
+    frn_log_file *file;
+    uint64_t offset;            /* Of the next group. */
+    uint64_t expected;          /* The next seq to give out. */
+    uint64_t joint;             /* The seq that the next group must begin with; 0: any at or before expected. */
+    fmt_group group;
+    const uint8_t *data;        /* The group in the buffer; NULL: none. */
+    uint64_t group_offset;
+    size_t batch_at;            /* Offset of the next batch in data. */
+    fmt_batch batch;
+    size_t record_at;           /* Offset of the next record in data; 0: go to the next batch. */
+    uint64_t record_seq;        /* Its seq. */
+    firn_error damage;          /* Sticks. */
+};
+
+firn_status frn_log_reader_open(frn_log *log, uint64_t first_seq, size_t buffer_size, frn_log_reader **out_reader,
+                                firn_error *err)
+{
+    frn_log_reader *reader = frn_alloc_zero(log->heap, 1, sizeof *reader);
+
+    if (reader == NULL) {
+        return frn_fail(err, FIRN_ENOMEM, "read log: out of memory");
+    }
+    reader->log = log;
+    reader->expected = first_seq == 0 ? 1 : first_seq;
+    if (frn_walk_init(&reader->walk, log, buffer_size == 0 ? READER_BUFFER : buffer_size) < 0) {
+        frn_free(log->heap, reader);
+        return frn_fail(err, FIRN_ENOMEM, "read log: out of memory");
+    }
+    *out_reader = reader;
+    return FIRN_OK;
+}
+
+void frn_log_reader_close(frn_log_reader *reader)
+{
+    if (reader != NULL) {
+        frn_log_file_give(reader->log, reader->file);
+        frn_walk_done(&reader->walk);
+        frn_free(reader->log->heap, reader);
+    }
+}
+
+/* Says what is wrong at an offset of the segment, and keeps saying it. */
+static firn_status damaged(frn_log_reader *reader, uint16_t detail, const char *what, uint64_t offset, fmt_verdict verdict,
+                           firn_error *err)
+{
+    (void)frn_fail_detail(&reader->damage, FIRN_ECORRUPT, detail, "segment %" PRIu64 ": %s at %" PRIu64 ": %s",
+                          reader->segment->number, what, offset, fmt_verdict_text(verdict));
+    (void)frn_place(&reader->damage, FIRN_ECORRUPT, reader->segment->number, offset, reader->expected);
+    if (err != NULL) {
+        *err = reader->damage;
+    }
+    return FIRN_ECORRUPT;
+}
+
+/* Goes to the segment that holds the expected seq. */
+static firn_status enter(frn_log_reader *reader, firn_error *err)
+{
+    const frn_segment *segment;
+    frn_log_file *file;
+    uint64_t offset;
+    firn_status status = frn_log_seek(reader->log, reader->expected, &segment, &file, &offset, err);
+
+    if (status < 0) {
+        return status;
+    }
+    frn_log_file_give(reader->log, reader->file);
+    reader->file = file;
+    reader->segment = segment;
+    reader->offset = offset;
+    reader->joint = 0;
+    frn_walk_enter(&reader->walk, file->file, segment->number, segment->incarnation,
+                   frn_segment_data_end(reader->log, segment->size));
+    return FIRN_OK;
+}
+
+/* Whether the segment's groups are used up. */
+static bool at_end(frn_log_reader *reader)
+{
+    bool end;
+
+    frn_mutex_lock(&reader->log->list);
+    end = reader->segment->closed && reader->offset >= reader->segment->end_offset;
+    frn_mutex_unlock(&reader->log->list);
+    return end;
+}
+
+/* Brings the group at the reader's offset into the buffer. */
+static firn_status load_group(frn_log_reader *reader, firn_error *err)
+{
+    frn_walk *walk = &reader->walk;
+    fmt_verdict verdict = FMT_SHORT;
+    firn_status status = FIRN_OK;
+
+    for (int attempt = 0; attempt < 2; attempt++) {
+        status = frn_walk_header(walk, reader->offset, &verdict, &reader->group, err);
+        if (status == FIRN_OK && verdict == FMT_OK &&
+            (reader->group.first_seq > reader->expected || (reader->joint != 0 && reader->group.first_seq != reader->joint))) {
+            verdict = FMT_ORDER;
+        }
+        if (status == FIRN_OK && verdict == FMT_OK) {
+            uint64_t size = fmt_group_size(reader->group.content_size, reader->log->alignment);
+
+            status = frn_walk_bytes(walk, reader->offset, (size_t)size, &reader->data, err);
+            verdict = reader->data == NULL ? FMT_SHORT : FMT_OK;
+        }
+        if (status < 0 || verdict == FMT_OK) {
+            break;
+        }
+        walk->filled = 0;
+    }
+    if (status < 0) {
+        return status;
+    }
+    if (verdict != FMT_OK) {
+        return damaged(reader, FIRN_DETAIL_GROUP, "group", reader->offset, verdict, err);
+    }
+    reader->group_offset = reader->offset;
+    reader->offset += fmt_group_size(reader->group.content_size, reader->log->alignment);
+    reader->joint = reader->group.next_seq;
+    reader->batch_at = FMT_GROUP_HEADER;
+    reader->record_at = 0;
+    return FIRN_OK;
+}
+
+/* Goes to the next batch that reaches the expected seq. FIRN_END: the group has none. */
+static firn_status load_batch(frn_log_reader *reader, firn_error *err)
+{
+    size_t end = FMT_GROUP_HEADER + reader->group.content_size;
+
+    while (reader->batch_at < end) {
+        fmt_verdict verdict =
+            fmt_batch_decode(reader->data + reader->batch_at, end - reader->batch_at, reader->walk.salt, &reader->batch);
+
+        if (verdict == FMT_OK && reader->batch.first_seq > reader->expected) {
+            verdict = FMT_ORDER;
+        }
+        if (verdict != FMT_OK) {
+            return damaged(reader, FIRN_DETAIL_RECORD, "batch", reader->group_offset + reader->batch_at, verdict, err);
+        }
+        reader->record_at = reader->batch_at + FMT_BATCH_HEADER;
+        reader->record_seq = reader->batch.first_seq;
+        reader->batch_at += reader->batch.size;
+        if (reader->batch.first_seq + reader->batch.count > reader->expected) {
+            return FIRN_OK;
+        }
+        reader->record_at = 0;
+    }
+    return FIRN_END;
+}
+
+/* Decodes records of the batch up to the expected one. */
+static firn_status load_record(frn_log_reader *reader, fmt_record *out_record, firn_error *err)
+{
+    size_t end = (size_t)((const uint8_t *)reader->batch.records.data - reader->data) + reader->batch.records.size;
+    fmt_record record;
+    size_t size;
+
+    do {
+        fmt_verdict verdict = fmt_record_decode(reader->data + reader->record_at, end - reader->record_at, reader->walk.salt,
+                                                reader->record_seq, &record, &size);
+
+        if (verdict != FMT_OK) {
+            return damaged(reader, FIRN_DETAIL_RECORD, "record", reader->group_offset + reader->record_at, verdict, err);
+        }
+        reader->record_at += size;
+        reader->record_seq++;
+    } while (record.seq < reader->expected);
+    if (record.seq + 1 == reader->batch.first_seq + reader->batch.count) {
+        reader->record_at = 0;
+    }
+    *out_record = record;
+    return FIRN_OK;
+}
+
+firn_status frn_log_reader_next(frn_log_reader *reader, uint64_t last_seq, frn_log_record *out_record, firn_error *err)
+{
+    firn_status status = FIRN_OK;
+
+    if (reader->damage.status < 0) {
+        if (err != NULL) {
+            *err = reader->damage;
+        }
+        return FIRN_ECORRUPT;
+    }
+    if (reader->expected > last_seq) {
+        return FIRN_END;
+    }
+    while (reader->record_at == 0) {
+        status = reader->data == NULL ? FIRN_END : load_batch(reader, err);
+        if (status == FIRN_END) {
+            reader->data = NULL;
+            if (reader->segment == NULL || at_end(reader)) {
+                status = enter(reader, err);
+            } else {
+                status = FIRN_OK;
+            }
+            if (status == FIRN_OK) {
+                status = load_group(reader, err);
+            }
+        }
+        if (status < 0) {
+            return status;
+        }
+    }
+    status = load_record(reader, &out_record->record, err);
+    if (status < 0) {
+        return status;
+    }
+    reader->expected++;
+    out_record->batch = &reader->batch;
+    out_record->incarnation = reader->segment->incarnation;
+    return FIRN_OK;
+}
+
+firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record, uint64_t *out_batch_first,
+                        uint32_t *out_batch_count, int64_t *out_time_ns, firn_error *err)
+{
+    frn_log_reader *reader = NULL;
+    frn_log_record found;
+    firn_status status;
+
+    if (seq == 0 || seq > frn_log_durable(log)) {
+        (void)frn_fail(err, FIRN_ENOTFOUND, "record not found: %" PRIu64, seq);
+        return frn_place(err, FIRN_ENOTFOUND, 0, 0, seq);
+    }
+    status = frn_log_reader_open(log, seq, GET_BUFFER, &reader, err);
+    if (status == FIRN_OK) {
+        status = frn_log_reader_next(reader, seq, &found, err);
+    }
+    if (status == FIRN_OK && frn_buf_reserve(log->heap, buf, found.record.body.size + 1) < 0) {
+        status = frn_fail(err, FIRN_ENOMEM, "record %" PRIu64 ": out of memory", seq);
+    }
+    if (status == FIRN_OK) {
+        assert(found.record.seq == seq);
+        if (found.record.body.size > 0) {
+            memcpy(buf->data, found.record.body.data, found.record.body.size);
+        }
+        buf->size = found.record.body.size;
+        *out_batch_first = found.batch->first_seq;
+        *out_batch_count = found.batch->count;
+        *out_time_ns = found.batch->time_ns;
+        *out_record = found;
+        out_record->record.body.data = buf->data;
+        out_record->batch = NULL;
+    }
+    frn_log_reader_close(reader);
+    return status;
+}

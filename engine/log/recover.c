@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * recover.c — find out what a log holds: segments, the last record, torn tail or damage. Writes nothing.
+ *
+ * Happy path: the manifest names the segments in log order. A sealed one is believed by its footer, whose range and chain
+ * must join what came before. In one without footer the groups are walked: the next is accepted if it verifies, begins at
+ * the expected seq, carries the crc of its predecessor, and its incarnation owns its range. The walk goes on in the next
+ * segment; the last group accepted anywhere is the end of the log.
+ *
+ * Torn tail or damage: behind the end, everything that can prove that more was durable is a witness: a group that verifies
+ * by itself and whose durable field reaches the expected seq, a footer, the manifest (its durable field, the clean mark, the
+ * first seq of a later incarnation). If a witness reaches the expected seq, it is damage; otherwise the log ends there.
+ *
+ * The tail that no witness covers is read past the page cache: what only a cache holds is not durable. settle.c syncs it
+ * before anything of it is exposed.
+ *
+ * Why whole-file searches for witnesses and not just the next few groups: they run only after an unclean stop, over the
+ * active segment and the spares, and a witness may stand behind any number of lost groups.
+ */
+#include "engine/log/recovery.h"
+
+#include "engine/base/error.h"
+#include "format/bytes.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { WALK_BUFFER = 1024 * 1024 };
+
+const fmt_incarnation *frn_recovery_incarnation(const frn_log *log, uint64_t number)
+{
+    for (uint32_t i = log->manifest.incarnations_count; i > 0; i--) {
+        if (log->manifest.incarnations[i - 1].number == number) {
+            return &log->manifest.incarnations[i - 1];
+        }
+    }
+    return NULL;
+}
+
+/* Whether an incarnation owns [first_seq, next_seq). */
+static bool owns(const frn_log *log, uint64_t incarnation, uint64_t first_seq, uint64_t next_seq)
+{
+    const fmt_incarnation *found = frn_recovery_incarnation(log, incarnation);
+    const fmt_incarnation *end = log->manifest.incarnations + log->manifest.incarnations_count;
+
+    if (found == NULL || first_seq < found->first_seq) {
+        return false;
+    }
+    return found + 1 == end || next_seq <= found[1].first_seq;
+}
+
+static uint64_t current_incarnation(const frn_log *log)
+{
+    return log->manifest.incarnations[log->manifest.incarnations_count - 1].number;
+}
+
+static void testify(frn_recovery *r, uint64_t durable)
+{
+    if (durable > r->witness) {
+        r->witness = durable;
+    }
+}
+
+static uint64_t end_of(const frn_recovery *r)
+{
+    return r->expected - 1;
+}
+
+/* Remembers where the walk could not go on, preferring the place that tells most. */
+static void stop_at(frn_recovery *r, uint64_t number, uint64_t offset, fmt_verdict verdict, bool progressed)
+{
+    bool vague = r->stop.number == 0 || r->stop.verdict == FMT_BLANK || r->stop.verdict == FMT_SHORT;
+
+    if (progressed || (vague && verdict != FMT_BLANK && verdict != FMT_SHORT) || r->stop.number == 0) {
+        r->stop.number = number;
+        r->stop.offset = offset;
+        r->stop.verdict = verdict;
+        r->stop.seq = r->expected;
+    }
+}
+
+/* Searches [offset, end) of the segment that the walk is in for groups that verify by themselves. incarnation 0: any of the
+   history. Returns how many were found. */
+static firn_status search_witnesses(frn_recovery *r, uint64_t offset, uint64_t incarnation, unsigned *out_found, firn_error *err)
+{
+    frn_walk *walk = &r->walk;
+    uint64_t start = offset;
+    uint64_t end = offset;
+    firn_status status;
+
+    for (; offset + FMT_GROUP_HEADER <= walk->end; offset += r->log->alignment) {
+        const uint8_t *data;
+        fmt_group group;
+
+        status = frn_walk_bytes(walk, offset, FMT_GROUP_HEADER, &data, err);
+        if (status < 0) {
+            return status;
+        }
+        if (data == NULL) {
+            break;
+        }
+        if (fmt_get32(data + FMT_GROUP_MAGIC) != FMT_GROUP_MAGIC_VALUE || fmt_get64(data + FMT_GROUP_SEGMENT) != walk->number) {
+            continue;
+        }
+        group.incarnation = fmt_get64(data + FMT_GROUP_INCARNATION);
+        if (incarnation != 0 ? group.incarnation != incarnation : frn_recovery_incarnation(r->log, group.incarnation) == NULL) {
+            continue;
+        }
+        /* It was meant to stand here: what follows is about this place, whole or not. */
+        end = end > offset + r->log->alignment ? end : offset + r->log->alignment;
+        if (fmt_group_decode(data, FMT_GROUP_HEADER, fmt_salt(r->log->ledger_id, walk->number, group.incarnation), offset,
+                             walk->number, group.incarnation, &group) != FMT_OK) {
+            continue;
+        }
+        (*out_found)++;
+        testify(r, group.durable);
+        if (offset + fmt_group_size(group.content_size, r->log->alignment) > end) {
+            end = offset + fmt_group_size(group.content_size, r->log->alignment);
+        }
+        if (group.next_seq > r->cut_next_seq) {
+            r->cut_next_seq = group.next_seq;
+        }
+    }
+    r->cut_bytes += end - start;
+    return FIRN_OK;
+}
+
+/* Walks the groups of a segment without a footer to believe. */
+static firn_status walk_groups(frn_recovery *r, frn_segment *segment, firn_error *err)
+{
+    frn_log *log = r->log;
+    uint64_t offset = log->alignment;
+    fmt_verdict verdict;
+    fmt_group group;
+    const uint8_t *data;
+    size_t bad;
+    uint32_t records;
+    int64_t first_ns = 0, last_ns = 0;
+    firn_status status;
+
+    for (;;) {
+        status = frn_walk_group(&r->walk, offset, &verdict, &group, &data, &bad, err);
+        if (status < 0) {
+            return status;
+        }
+        if (verdict == FMT_OK && (group.first_seq != r->expected || group.prev_crc != r->last_crc ||
+                                  !owns(log, group.incarnation, group.first_seq, group.next_seq))) {
+            verdict = FMT_ORDER;
+        }
+        if (verdict != FMT_OK) {
+            break;
+        }
+        frn_walk_summary(&r->walk, data, &group, &records, &first_ns, &last_ns);
+        frn_segment_count_group(segment, &group, offset, fmt_group_size(group.content_size, log->alignment), records, first_ns,
+                                last_ns);
+        testify(r, group.durable);
+        r->expected = group.next_seq;
+        r->last_crc = group.crc;
+        r->last_time_ns = last_ns;
+        offset += fmt_group_size(group.content_size, log->alignment);
+    }
+    segment->first_seq = segment->counts.first_seq;
+    segment->next_seq = r->expected;
+    segment->end_offset = offset;
+    segment->closed = true;
+    stop_at(r, segment->number, offset, verdict, segment->counts.groups > 0);
+    return FIRN_OK;
+}
+
+/* Judges the footer; true if it is good and joins what came before. A good one that does not join is a witness. */
+static firn_status take_footer(frn_recovery *r, frn_segment *segment, bool *out_taken, firn_error *err)
+{
+    frn_log *log = r->log;
+    uint64_t size = fmt_footer_size(segment->size, log->alignment);
+    const uint8_t *data;
+    fmt_footer footer;
+    firn_status status;
+
+    *out_taken = false;
+    frn_walk_enter(&r->walk, r->walk.file, segment->number, segment->incarnation, segment->size);
+    status = frn_walk_bytes(&r->walk, segment->size - size, (size_t)size, &data, err);
+    if (status < 0) {
+        return status;
+    }
+    if (data == NULL || fmt_footer_decode(data, (size_t)size, segment->salt, &footer) != FMT_OK ||
+        footer.number != segment->number || footer.incarnation != segment->incarnation) {
+        return FIRN_OK;
+    }
+    if (footer.next_seq > 0) {
+        testify(r, footer.next_seq - 1);
+    }
+    if (footer.first_seq != r->expected || footer.prev_crc != r->last_crc ||
+        !owns(log, footer.incarnation, footer.first_seq, footer.next_seq)) {
+        stop_at(r, segment->number, log->alignment, FMT_ORDER, false);
+        segment->sealed = footer.groups == 0;
+        *out_taken = segment->sealed;
+        return FIRN_OK;
+    }
+    segment->counts = footer;
+    segment->first_seq = footer.first_seq;
+    segment->next_seq = footer.next_seq;
+    segment->end_offset = footer.end_offset;
+    segment->last_crc = footer.last_crc;
+    segment->closed = true;
+    segment->sealed = true;
+    r->expected = footer.next_seq;
+    r->last_crc = footer.last_crc;
+    if (footer.groups > 0) {
+        r->last_time_ns = footer.last_time_ns;
+    }
+    *out_taken = true;
+    return FIRN_OK;
+}
+
+/* Judges the header of a named segment: *out_action ACCEPT, UNUSED, DAMAGE or NEWER. */
+static firn_status judge_header(frn_recovery *r, frn_file *file, uint64_t number, fmt_segment *out_header,
+                                frn_recovery_action *out_action, firn_error *err)
+{
+    frn_log *log = r->log;
+    uint8_t bytes[FMT_SEGMENT_HEADER];
+    uint64_t size = 0;
+    size_t got;
+    unsigned found = 0;
+    fmt_verdict verdict;
+    firn_status status;
+
+    status = log->io->ops->read(file, bytes, sizeof bytes, 0, &got, err);
+    if (status < 0) {
+        return frn_place(err, status, number, 0, 0);
+    }
+    verdict = fmt_segment_decode(bytes, got, out_header);
+    if (verdict == FMT_OK && (memcmp(out_header->ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) != 0 ||
+                              out_header->number != number || out_header->alignment != log->alignment)) {
+        verdict = FMT_PLACE;
+    }
+    if (verdict != FMT_OK && verdict != FMT_NEWER && verdict != FMT_PLACE) {
+        status = log->io->ops->size(file, &size, err);
+        if (status == FIRN_OK) {
+            frn_walk_enter(&r->walk, file, number, 0, size);
+            status = search_witnesses(r, log->alignment, 0, &found, err);
+        }
+        if (status < 0) {
+            return status;
+        }
+    }
+    *out_action = frn_recovery_decide(FRN_PLACE_HEADER, verdict, found > 0);
+    if (*out_action == FRN_ACTION_DAMAGE && r->damage.status == FIRN_OK) {
+        (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT,
+                              verdict == FMT_PLACE ? FIRN_DETAIL_SEGMENT_FOREIGN : FIRN_DETAIL_SEGMENT_HEADER,
+                              "segment %" PRIu64 ": header: %s", number, fmt_verdict_text(verdict));
+        (void)frn_place(&r->damage, FIRN_ECORRUPT, number, 0, r->expected);
+    }
+    if (*out_action == FRN_ACTION_NEWER) {
+        (void)frn_fail(err, FIRN_ENEWER, "segment %" PRIu64 ": header: version %" PRIu32 ", incompatible features %#" PRIx64,
+                       number, out_header->version, out_header->incompatible);
+        return frn_place(err, FIRN_ENEWER, number, 0, 0);
+    }
+    return FIRN_OK;
+}
+
+/* Takes in what an accepted segment holds. */
+static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segment *header, firn_error *err)
+{
+    frn_log *log = r->log;
+    bool current = header->incarnation == current_incarnation(log);
+    frn_segment *segment = frn_segment_new(log, header->number, header->size, header->incarnation, false);
+    unsigned found = 0;
+    bool taken = false;
+    firn_status status;
+
+    if (segment == NULL) {
+        return frn_fail(err, FIRN_ENOMEM, "segment %" PRIu64 ": out of memory", header->number);
+    }
+    r->walk.device = !log->manifest.clean && current && !r->live;
+    r->walk.file = file;
+    status = take_footer(r, segment, &taken, err);
+    if (status == FIRN_OK && !taken) {
+        frn_walk_enter(&r->walk, file, segment->number, segment->incarnation, frn_segment_data_end(log, segment->size));
+        status = walk_groups(r, segment, err);
+        if (status == FIRN_OK && current) {
+            status = search_witnesses(r, segment->end_offset, segment->incarnation, &found, err);
+        }
+    }
+    r->walk.device = false;
+    if (status < 0) {
+        frn_segment_free(log, segment);
+        return frn_wrap(err, status, "segment %" PRIu64, header->number);
+    }
+    if (segment->counts.groups == 0) {
+        bool spare = log->manifest.clean && current && !segment->sealed && r->spares.count < FRN_LOG_SPARES_MAX;
+
+        status = frn_recovery_number(log, spare ? &r->spares : &r->unused, header->number, err);
+        frn_segment_free(log, segment);
+        return status;
+    }
+    if (segment->sealed) {
+        frn_free(log->heap, segment->anchors);
+        segment->anchors = NULL;
+    }
+    status = frn_segments_push(log, &log->segments, segment);
+    if (status < 0) {
+        frn_segment_free(log, segment);
+        return frn_fail(err, status, "segment %" PRIu64 ": out of memory", header->number);
+    }
+    return FIRN_OK;
+}
+
+firn_status frn_recovery_number(frn_log *log, frn_numbers *numbers, uint64_t number, firn_error *err)
+{
+    if (numbers->count == numbers->capacity) {
+        size_t capacity = numbers->capacity == 0 ? 16 : numbers->capacity * 2;
+        uint64_t *grown = frn_realloc(log->heap, numbers->at, capacity * sizeof *grown);
+
+        if (grown == NULL) {
+            return frn_fail(err, FIRN_ENOMEM, "segment %" PRIu64 ": out of memory", number);
+        }
+        numbers->at = grown;
+        numbers->capacity = capacity;
+    }
+    numbers->at[numbers->count++] = number;
+    return FIRN_OK;
+}
+
+static firn_status visit_segment(frn_recovery *r, uint64_t number, firn_error *err)
+{
+    frn_log *log = r->log;
+    frn_recovery_action action = FRN_ACTION_ACCEPT;
+    char name[FRN_SEGMENT_NAME_SIZE];
+    frn_file *file = NULL;
+    fmt_segment header;
+    firn_status status;
+
+    frn_segment_name(number, name);
+    status = log->io->ops->open(log->io, name, 0, &file, err);
+    if (status == FIRN_ENOTFOUND) {
+        /* Behind the tail of a clean log a segment holds nothing; anywhere else it may. */
+        bool witness = !(log->manifest.clean && r->expected > log->manifest.durable);
+
+        if (frn_recovery_decide(FRN_PLACE_FILE, FMT_SHORT, witness) == FRN_ACTION_DAMAGE && r->damage.status == FIRN_OK) {
+            (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_SEGMENT_MISSING,
+                                  "segment %" PRIu64 ": the file %s is missing", number, name);
+            (void)frn_place(&r->damage, FIRN_ECORRUPT, number, 0, r->expected);
+        }
+        return FIRN_OK;
+    }
+    if (status < 0) {
+        return status;
+    }
+    status = judge_header(r, file, number, &header, &action, err);
+    if (status == FIRN_OK && action == FRN_ACTION_ACCEPT) {
+        status = take_segment(r, file, &header, err);
+    } else if (status == FIRN_OK && action == FRN_ACTION_UNUSED) {
+        status = frn_recovery_number(log, &r->unused, number, err);
+    }
+    log->io->ops->file_close(file);
+    return status;
+}
+
+/* ---- files that the manifest does not name ---- */
+
+struct listing {
+    frn_recovery *r;
+    firn_status status;
+    firn_error *err;
+};
+
+static bool is_named(const fmt_manifest *manifest, uint64_t number)
+{
+    for (uint32_t i = 0; i < manifest->runs_count; i++) {
+        if (number >= manifest->runs[i].first && number - manifest->runs[i].first < manifest->runs[i].count) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void list_file(void *arg, const char *name, uint64_t size)
+{
+    struct listing *listing = arg;
+    frn_recovery *r = listing->r;
+    uint64_t number = frn_segment_number(name);
+
+    (void)size;
+    if (number != 0 && !is_named(&r->log->manifest, number) && listing->status == FIRN_OK) {
+        listing->status = frn_recovery_number(r->log, &r->orphans, number, listing->err);
+    }
+}
+
+/* An unnamed file with a good header and a number above all that the manifest knows proves that the manifest is old. */
+static firn_status visit_orphans(frn_recovery *r, firn_error *err)
+{
+    frn_log *log = r->log;
+    struct listing listing = {.r = r, .status = FIRN_OK, .err = err};
+    firn_status status;
+
+    status = log->io->ops->list(log->io, list_file, &listing, err);
+    if (status < 0 || listing.status < 0) {
+        return status < 0 ? status : listing.status;
+    }
+    for (size_t i = 0; i < r->orphans.count; i++) {
+        char name[FRN_SEGMENT_NAME_SIZE];
+        uint8_t bytes[FMT_SEGMENT_HEADER];
+        fmt_segment header;
+        frn_file *file = NULL;
+        size_t got = 0;
+
+        if (r->orphans.at[i] <= log->manifest.segment_highest) {
+            continue;
+        }
+        frn_segment_name(r->orphans.at[i], name);
+        status = log->io->ops->open(log->io, name, 0, &file, err);
+        if (status == FIRN_OK) {
+            status = log->io->ops->read(file, bytes, sizeof bytes, 0, &got, err);
+            log->io->ops->file_close(file);
+        }
+        if (status < 0) {
+            return status;
+        }
+        if (fmt_segment_decode(bytes, got, &header) == FMT_OK &&
+            memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0 && header.number == r->orphans.at[i] &&
+            r->damage.status == FIRN_OK) {
+            (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
+                                  "manifest: older than segment %" PRIu64 ", which it does not name", header.number);
+            (void)frn_place(&r->damage, FIRN_ECORRUPT, header.number, 0, r->expected);
+        }
+    }
+    return FIRN_OK;
+}
+
+/* ---- the verdict on the whole ---- */
+
+/* A clean log must end exactly where its manifest says. */
+static void check_clean(frn_recovery *r)
+{
+    const fmt_manifest *manifest = &r->log->manifest;
+    const frn_segments *segments = &r->log->segments;
+    const frn_segment *last = segments->count > 0 ? segments->at[segments->count - 1] : NULL;
+    bool as_said = end_of(r) == manifest->durable;
+
+    testify(r, manifest->durable);
+    if (as_said && last != NULL) {
+        as_said = last->number == manifest->tail_segment && last->end_offset == manifest->tail_offset &&
+                  r->last_crc == manifest->tail_crc;
+    }
+    if (!as_said && end_of(r) >= manifest->durable && r->damage.status == FIRN_OK) {
+        (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
+                              "manifest: the log does not end at seq %" PRIu64 " as its clean mark says, but at %" PRIu64,
+                              manifest->durable, end_of(r));
+        (void)frn_place(&r->damage, FIRN_ECORRUPT, r->stop.number, r->stop.offset, r->expected);
+    }
+}
+
+static void judge_end(frn_recovery *r)
+{
+    frn_recovery_action action;
+    char name[FRN_SEGMENT_NAME_SIZE];
+
+    if (r->log->manifest.clean) {
+        check_clean(r);
+    }
+    action = frn_recovery_decide(FRN_PLACE_GROUP, FMT_CHECKSUM, r->witness >= r->expected);
+    if (action == FRN_ACTION_DAMAGE && r->damage.status == FIRN_OK) {
+        frn_segment_name(r->stop.number, name);
+        (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_GROUP,
+                              "segment %" PRIu64 " (%s): group at %" PRIu64 " with seq %" PRIu64 ": %s, but seq %" PRIu64
+                              " was durable",
+                              r->stop.number, name, r->stop.offset, r->expected, fmt_verdict_text(r->stop.verdict), r->witness);
+        (void)frn_place(&r->damage, FIRN_ECORRUPT, r->stop.number, r->stop.offset, r->expected);
+    }
+}
+
+firn_status frn_recovery_scan(frn_recovery *r, firn_error *err)
+{
+    frn_log *log = r->log;
+    const fmt_manifest *manifest = &log->manifest;
+    firn_status status;
+
+    r->expected = 1;
+    status = frn_walk_init(&r->walk, log, WALK_BUFFER);
+    if (status < 0) {
+        return frn_fail(err, status, "recover: out of memory");
+    }
+    testify(r, manifest->durable);
+    testify(r, manifest->incarnations[manifest->incarnations_count - 1].first_seq - 1);
+    for (uint32_t i = 0; i < manifest->runs_count; i++) {
+        for (uint64_t k = 0; k < manifest->runs[i].count; k++) {
+            status = visit_segment(r, manifest->runs[i].first + k, err);
+            if (status < 0) {
+                return status;
+            }
+        }
+    }
+    status = visit_orphans(r, err);
+    if (status < 0) {
+        return status;
+    }
+    judge_end(r);
+    return FIRN_OK;
+}
+
+void frn_recovery_done(frn_recovery *r)
+{
+    frn_walk_done(&r->walk);
+    frn_free(r->log->heap, r->spares.at);
+    frn_free(r->log->heap, r->unused.at);
+    frn_free(r->log->heap, r->orphans.at);
+}
