@@ -8,7 +8,7 @@
 #include "format/crc32c.h"
 
 enum {
-    COUNT_MASK = 0xffffff,                 /* The count shares four bytes with the flags. */
+    COUNT_MASK = 0xffffff, /* The count shares four bytes with the flags. */
     COUNT_BITS = 24,
     NAME_HEADER = 4 + 2,                   /* Stream and size. */
     KEY_HEADER = 2 + 2 + FIRN_DIGEST_SIZE, /* Sizes of scope and key, and the digest. */
@@ -188,7 +188,7 @@ fmt_verdict fmt_batch_decode(const uint8_t *data, size_t size, uint32_t salt, fm
     batch.flags = fmt_get32(data + FMT_BATCH_COUNT) >> COUNT_BITS;
     batch.count = fmt_get32(data + FMT_BATCH_COUNT) & COUNT_MASK;
     /* The trailer's length is used before the checksum that covers it: it is bounded by the batch's. */
-    if (batch.flags & (FMT_BATCH_NAMES | FMT_BATCH_KEY)) {
+    if (batch.flags != 0) {
         trailer_size = fmt_get32(data + length - TRAILER_LENGTH);
         if (trailer_size < TRAILER_LENGTH || trailer_size > length - FMT_BATCH_HEADER)
             return FMT_LENGTH;

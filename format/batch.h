@@ -10,7 +10,7 @@
  *       24     3  count      records, 1 … FMT_BATCH_RECORDS_MAX
  *       27     1  flags      FMT_BATCH_…; unknown: FMT_NEWER
  *       28     …  records    count records, seqs ascending by one
- *        …     …  trailer    only with FMT_BATCH_NAMES or FMT_BATCH_KEY:
+ *        …     …  trailer    only if flags is not 0; in this order:
  *                              with NAMES: 4 count, then per name: 4 stream, 2 size, bytes
  *                              with KEY: 2 scope size, 2 key size, 32 digest, scope, key
  *                              4 length of the trailer, itself included

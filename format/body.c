@@ -10,13 +10,14 @@
 #include "format/body.h"
 
 #include <msgpack/pack.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "format/bytes.h"
 
 /* Keys beyond this are no small integers. */
-enum { KEY_MAX = 65535 };
+enum {
+    KEY_MAX = 65535
+};
 
 typedef enum token_type {
     TOKEN_UNSIGNED, /* value */
@@ -50,23 +51,22 @@ typedef struct token_rule {
 } token_rule;
 
 static const token_rule token_rules[32] = {
-    [0x00] = {TOKEN_SCALAR, 0, 0, true}, [0x02] = {TOKEN_SCALAR, 0, 0, true},   [0x03] = {TOKEN_SCALAR, 0, 0, true},
-    [0x04] = {TOKEN_BIN, 1, 0, true},    [0x05] = {TOKEN_BIN, 2, 0, true},      [0x06] = {TOKEN_BIN, 4, 0, true},
-    [0x07] = {TOKEN_EXT, 1, 1, true},    [0x08] = {TOKEN_EXT, 2, 1, true},      [0x09] = {TOKEN_EXT, 4, 1, true},
-    [0x0a] = {TOKEN_SCALAR, 0, 4, true}, [0x0b] = {TOKEN_SCALAR, 0, 8, true},   [0x0c] = {TOKEN_UNSIGNED, 1, 0, true},
+    [0x00] = {TOKEN_SCALAR, 0, 0, true},   [0x02] = {TOKEN_SCALAR, 0, 0, true},   [0x03] = {TOKEN_SCALAR, 0, 0, true},
+    [0x04] = {TOKEN_BIN, 1, 0, true},      [0x05] = {TOKEN_BIN, 2, 0, true},      [0x06] = {TOKEN_BIN, 4, 0, true},
+    [0x07] = {TOKEN_EXT, 1, 1, true},      [0x08] = {TOKEN_EXT, 2, 1, true},      [0x09] = {TOKEN_EXT, 4, 1, true},
+    [0x0a] = {TOKEN_SCALAR, 0, 4, true},   [0x0b] = {TOKEN_SCALAR, 0, 8, true},   [0x0c] = {TOKEN_UNSIGNED, 1, 0, true},
     [0x0d] = {TOKEN_UNSIGNED, 2, 0, true}, [0x0e] = {TOKEN_UNSIGNED, 4, 0, true}, [0x0f] = {TOKEN_UNSIGNED, 8, 0, true},
-    [0x10] = {TOKEN_SCALAR, 0, 1, true}, [0x11] = {TOKEN_SCALAR, 0, 2, true},   [0x12] = {TOKEN_SCALAR, 0, 4, true},
-    [0x13] = {TOKEN_SCALAR, 0, 8, true}, [0x14] = {TOKEN_EXT, 0, 2, true},      [0x15] = {TOKEN_EXT, 0, 3, true},
-    [0x16] = {TOKEN_EXT, 0, 5, true},    [0x17] = {TOKEN_EXT, 0, 9, true},      [0x18] = {TOKEN_EXT, 0, 17, true},
-    [0x19] = {TOKEN_STR, 1, 0, true},    [0x1a] = {TOKEN_STR, 2, 0, true},      [0x1b] = {TOKEN_STR, 4, 0, true},
-    [0x1c] = {TOKEN_ARRAY, 2, 0, true},  [0x1d] = {TOKEN_ARRAY, 4, 0, true},    [0x1e] = {TOKEN_MAP, 2, 0, true},
+    [0x10] = {TOKEN_SCALAR, 0, 1, true},   [0x11] = {TOKEN_SCALAR, 0, 2, true},   [0x12] = {TOKEN_SCALAR, 0, 4, true},
+    [0x13] = {TOKEN_SCALAR, 0, 8, true},   [0x14] = {TOKEN_EXT, 0, 2, true},      [0x15] = {TOKEN_EXT, 0, 3, true},
+    [0x16] = {TOKEN_EXT, 0, 5, true},      [0x17] = {TOKEN_EXT, 0, 9, true},      [0x18] = {TOKEN_EXT, 0, 17, true},
+    [0x19] = {TOKEN_STR, 1, 0, true},      [0x1a] = {TOKEN_STR, 2, 0, true},      [0x1b] = {TOKEN_STR, 4, 0, true},
+    [0x1c] = {TOKEN_ARRAY, 2, 0, true},    [0x1d] = {TOKEN_ARRAY, 4, 0, true},    [0x1e] = {TOKEN_MAP, 2, 0, true},
     [0x1f] = {TOKEN_MAP, 4, 0, true},
 };
 
-/** Whether bytes are UTF-8 as RFC 3629 has it: shortest forms, no surrogates, nothing above U+10FFFF. */
-static bool is_utf8(firn_slice bytes)
+bool fmt_utf8_check(firn_slice text)
 {
-    const uint8_t *at = bytes.data, *end = at + bytes.size;
+    const uint8_t *at = text.data, *end = at + text.size;
 
     while (at < end) {
         uint8_t first = *at++, low = 0x80, high = 0xbf;
@@ -141,7 +141,7 @@ static fmt_verdict next_token(body_cursor *cursor, body_token *out_token)
     if ((rule.type == TOKEN_ARRAY && number > left) || (rule.type == TOKEN_MAP && number > left / 2))
         return FMT_LENGTH;
     *out_token = (body_token){.type = rule.type, .value = number, .bytes = {at + 1 + rule.number, (size_t)length}};
-    if (rule.type == TOKEN_STR && !is_utf8(out_token->bytes))
+    if (rule.type == TOKEN_STR && !fmt_utf8_check(out_token->bytes))
         return FMT_SYNTAX;
     cursor->at += 1 + rule.number + (size_t)length;
     return FMT_OK;

@@ -3,6 +3,7 @@
 #ifndef FMT_BODY_H
 #define FMT_BODY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "firn/types.h"
@@ -14,9 +15,13 @@ enum {
     FMT_EVENT_PREFIX_MAX = 9   /**< Bytes before an event's payload: {0: 1, 1: bin}. */
 };
 
-/** Strict: one map, keys small unsigned integers ascending without repetition, key 0 first with an unsigned version ≥ 1,
-    lengths within the body, depth bounded, valid UTF-8 in str, nothing behind. *out_bad: byte offset of what is wrong (may be NULL). */
+/** Strict: one map, keys small unsigned integers (to 65535) ascending without repetition, key 0 first with an unsigned
+    version ≥ 1, lengths within the body, depth bounded, valid UTF-8 in str, nothing behind. *out_bad: byte offset of
+    what is wrong (may be NULL). */
 fmt_verdict fmt_body_check(firn_slice body, size_t *out_bad);
+
+/** Whether text is UTF-8 as RFC 3629 has it: shortest forms, no surrogates, nothing above U+10FFFF. */
+bool fmt_utf8_check(firn_slice text);
 
 /** The bytes before an event's payload of this size; returns how many. The body is this prefix and the payload. */
 size_t fmt_event_prefix(uint8_t out[FMT_EVENT_PREFIX_MAX], size_t payload_size);

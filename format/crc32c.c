@@ -24,9 +24,9 @@
 #define BITS_6 0x68032cc8, 0xd0065990, 0xa5e0c5d1, 0x4e2dfd53, 0x9c5bfaa6, 0x3d5b83bd, 0x7ab7077a, 0xf56e0ef4
 #define BITS_7 0x493c7d27, 0x9278fa4e, 0x211d826d, 0x423b04da, 0x847609b4, 0x0d006599, 0x1a00cb32, 0x34019664
 
-#define SUM(n, a, b, c, d, e, f, g, h)                                                                                 \
-    (((n) & 1 ? a : 0u) ^ ((n) & 2 ? b : 0u) ^ ((n) & 4 ? c : 0u) ^ ((n) & 8 ? d : 0u) ^ ((n) & 16 ? e : 0u) ^         \
-     ((n) & 32 ? f : 0u) ^ ((n) & 64 ? g : 0u) ^ ((n) & 128 ? h : 0u))
+#define SUM(n, a, b, c, d, e, f, g, h)                                                               \
+    (((n)&1 ? a : 0u) ^ ((n)&2 ? b : 0u) ^ ((n)&4 ? c : 0u) ^ ((n)&8 ? d : 0u) ^ ((n)&16 ? e : 0u) ^ \
+     ((n)&32 ? f : 0u) ^ ((n)&64 ? g : 0u) ^ ((n)&128 ? h : 0u))
 #define SUM_OF(n, ...) SUM(n, __VA_ARGS__)
 #define OF_0(n) SUM_OF(n, BITS_0)
 #define OF_1(n) SUM_OF(n, BITS_1)
@@ -81,7 +81,10 @@ static uint32_t keyed_portable(uint32_t crc, uint64_t value, const void *data, s
 #define HARDWARE __attribute__((target("sse4.2,pclmul")))
 
 /** Bytes of each of three blocks, and x^(8n - 33) mod P for one and for two of them. */
-enum { BLOCK_SMALL = 64, BLOCK_LARGE = 1024 };
+enum {
+    BLOCK_SMALL = 64,
+    BLOCK_LARGE = 1024
+};
 #define SMALL_OVER_ONE 0x9e4addf8u
 #define SMALL_OVER_TWO 0x0d3b6092u
 #define LARGE_OVER_ONE 0x170076fau

@@ -7,7 +7,8 @@
 #include "format/bytes.h"
 #include "format/crc32c.h"
 
-#define FOLLOWS(field, before, size) _Static_assert((int)(field) == (int)(before) + (size), #field " leaves a hole or overlaps")
+#define FOLLOWS(field, before, size) \
+    _Static_assert((int)(field) == (int)(before) + (size), #field " leaves a hole or overlaps")
 FOLLOWS(FMT_MANIFEST_CRC, FMT_MANIFEST_MAGIC, 8);
 FOLLOWS(FMT_MANIFEST_VERSION, FMT_MANIFEST_CRC, 4);
 FOLLOWS(FMT_MANIFEST_HEADER_SIZE, FMT_MANIFEST_VERSION, 4);
@@ -35,7 +36,9 @@ FOLLOWS(FMT_MANIFEST_CUTS_COUNT, FMT_MANIFEST_INCARNATIONS_COUNT, 4);
 FOLLOWS(FMT_MANIFEST_RESERVED, FMT_MANIFEST_CUTS_COUNT, 4);
 FOLLOWS(FMT_MANIFEST_HEADER, FMT_MANIFEST_RESERVED, 92);
 
-enum { MAGIC_SIZE = 8 };
+enum {
+    MAGIC_SIZE = 8
+};
 _Static_assert(sizeof FMT_MANIFEST_MAGIC_TEXT == MAGIC_SIZE + 1, "the magic of a manifest has eight bytes");
 _Static_assert(FMT_MANIFEST_HEADER + FMT_MANIFEST_RUNS_MAX * FMT_RUN_SIZE +
                        FMT_MANIFEST_INCARNATIONS_MAX * FMT_INCARNATION_SIZE + FMT_MANIFEST_CUTS_MAX * FMT_CUT_SIZE <=
@@ -163,15 +166,15 @@ static void take_lists(const uint8_t *at, fmt_manifest *manifest)
         };
 }
 
-/** Whether run i is sane by itself and shares no number with an earlier one. */
-static bool run_is_free(const fmt_manifest *manifest, uint32_t i)
+/** Whether run i is sane by itself and shares no number with an earlier one, of which the highest is given. */
+static bool run_is_free(const fmt_manifest *manifest, uint32_t i, uint64_t highest)
 {
     const fmt_run *runs = manifest->runs;
     uint64_t first = runs[i].first, count = runs[i].count;
 
     if (first == 0 || count == 0 || first > manifest->segment_highest || count - 1 > manifest->segment_highest - first)
         return false;
-    for (uint32_t j = 0; j < i; j++)
+    for (uint32_t j = 0; j < i && first <= highest; j++)
         if (runs[j].first <= first + (count - 1) && first <= runs[j].first + (runs[j].count - 1))
             return false;
     return true;
@@ -180,11 +183,17 @@ static bool run_is_free(const fmt_manifest *manifest, uint32_t i)
 static bool lists_are_ordered(const fmt_manifest *manifest)
 {
     const fmt_incarnation *incarnations = manifest->incarnations;
+    uint64_t highest = 0;
 
-    /* Quadratic in the runs: there is no memory to sort them in, their order has a meaning, and they are few. */
-    for (uint32_t i = 0; i < manifest->runs_count; i++)
-        if (!run_is_free(manifest, i))
+    /* Linear while numbers ascend. Runs that go back are compared one by one: their order has a meaning, so they cannot
+       be sorted, and they are few. */
+    for (uint32_t i = 0; i < manifest->runs_count; i++) {
+        uint64_t last = manifest->runs[i].first + (manifest->runs[i].count - 1);
+
+        if (!run_is_free(manifest, i, highest))
             return false;
+        highest = last > highest ? last : highest;
+    }
     for (uint32_t i = 1; i < manifest->incarnations_count; i++)
         if (incarnations[i].number <= incarnations[i - 1].number ||
             incarnations[i].first_seq < incarnations[i - 1].first_seq)

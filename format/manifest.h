@@ -92,7 +92,8 @@ typedef struct fmt_run {
     uint64_t count;
 } fmt_run;
 
-/** Incarnation number begins at first_seq, in segments from `segment` on (in log order). Its predecessor ends before. */
+/** Incarnation number begins at first_seq, in segments from `segment` on (in log order). Its predecessor ends
+    before. */
 typedef struct fmt_incarnation {
     uint64_t number;
     uint64_t first_seq;
@@ -130,9 +131,9 @@ typedef struct fmt_manifest {
 size_t fmt_manifest_size(const fmt_manifest *manifest);
 /** Writes fmt_manifest_size() bytes. */
 void fmt_manifest_encode(uint8_t *out, const fmt_manifest *manifest);
-/** Arrays in *manifest must be set; its other fields hold after FMT_OK only. FMT_BLANK, FMT_MAGIC, FMT_SHORT, FMT_LENGTH,
-    FMT_CHECKSUM, FMT_NEWER (version and flags are filled in), FMT_SYNTAX: a field beyond its range, FMT_ORDER: runs
-    overlap, numbers above segment_highest, incarnations not ascending or their seqs descending. */
+/** Arrays in *manifest must be set; its other fields hold after FMT_OK only. FMT_BLANK, FMT_MAGIC, FMT_SHORT,
+    FMT_LENGTH, FMT_CHECKSUM, FMT_NEWER (version and flags are filled in), FMT_SYNTAX: a field beyond its range,
+    FMT_ORDER: runs overlap, numbers above segment_highest, incarnations not ascending or their seqs descending. */
 fmt_verdict fmt_manifest_decode(const uint8_t *data, size_t size, fmt_manifest *manifest);
 
 #endif

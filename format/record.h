@@ -52,7 +52,8 @@ static inline size_t fmt_record_size(size_t body_size)
 }
 
 /** Writes fmt_record_size() bytes; the body is given in parts, record->body is ignored. Returns the crc. */
-uint32_t fmt_record_encode(uint8_t *out, uint32_t salt, const fmt_record *record, const firn_slice *parts, size_t parts_count);
+uint32_t fmt_record_encode(uint8_t *out, uint32_t salt, const fmt_record *record, const firn_slice *parts,
+                           size_t parts_count);
 
 /** Decodes and verifies the record at data, whose seq is known. *out_size: its bytes. */
 fmt_verdict fmt_record_decode(const uint8_t *data, size_t size, uint32_t salt, uint64_t seq, fmt_record *out_record,

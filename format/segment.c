@@ -7,7 +7,8 @@
 #include "format/bytes.h"
 #include "format/crc32c.h"
 
-#define FOLLOWS(field, before, size) _Static_assert((int)(field) == (int)(before) + (size), #field " leaves a hole or overlaps")
+#define FOLLOWS(field, before, size) \
+    _Static_assert((int)(field) == (int)(before) + (size), #field " leaves a hole or overlaps")
 FOLLOWS(FMT_SEGMENT_CRC, FMT_SEGMENT_MAGIC, 8);
 FOLLOWS(FMT_SEGMENT_VERSION, FMT_SEGMENT_CRC, 4);
 FOLLOWS(FMT_SEGMENT_HEADER_SIZE, FMT_SEGMENT_VERSION, 4);
@@ -41,7 +42,9 @@ FOLLOWS(FMT_FOOTER_GROUPS_CRC, FMT_FOOTER_LAST_CRC, 4);
 FOLLOWS(FMT_FOOTER_RESERVED, FMT_FOOTER_GROUPS_CRC, 4);
 FOLLOWS(FMT_FOOTER_HEADER, FMT_FOOTER_RESERVED, 20);
 
-enum { MAGIC_SIZE = 8 };
+enum {
+    MAGIC_SIZE = 8
+};
 _Static_assert(sizeof FMT_SEGMENT_MAGIC_TEXT == MAGIC_SIZE + 1, "the magic of a segment has eight bytes");
 _Static_assert(sizeof FMT_FOOTER_MAGIC_TEXT == MAGIC_SIZE + 1, "the magic of a footer has eight bytes");
 

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATUS_NAME(name, value, text)                                                             \
-    case value:                                                                                    \
+#define STATUS_NAME(name, value, text) \
+    case value:                        \
         return "FIRN_" #name;
-#define STATUS_TEXT(name, value, text)                                                             \
-    case value:                                                                                    \
+#define STATUS_TEXT(name, value, text) \
+    case value:                        \
         return text;
 
 const char *firn_status_name(firn_status status)
@@ -32,7 +32,12 @@ const char *firn_status_text(firn_status status)
     }
 }
 
-static void set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const char *format, va_list args)
+static void __attribute__((format(printf, 5, 0)))
+set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const char *format, va_list args)
+    __attribute__((format(printf, 5, 0)));
+
+static void __attribute__((format(printf, 5, 0)))
+set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const char *format, va_list args)
 {
     if (err == NULL) {
         return;

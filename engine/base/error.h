@@ -6,7 +6,8 @@
 #include "firn/status.h"
 
 /** Sets status and text, and zeroes the rest of err. err may be NULL. */
-firn_status frn_fail(firn_error *err, firn_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+firn_status frn_fail(firn_error *err, firn_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** Like frn_fail(), with a detail code. */
 firn_status frn_fail_detail(firn_error *err, firn_status status, uint16_t detail, const char *format, ...)
@@ -21,7 +22,8 @@ firn_status frn_fail_detail(firn_error *err, firn_status status, uint16_t detail
 firn_status frn_fail_os(firn_error *err, int os_errno, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /** Puts "format: " before the text that is there. Returns status. */
-firn_status frn_wrap(firn_error *err, firn_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+firn_status frn_wrap(firn_error *err, firn_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** Adds the place; returns status. */
 firn_status frn_place(firn_error *err, firn_status status, uint64_t segment, uint64_t offset, uint64_t seq);

@@ -31,7 +31,9 @@ typedef _Atomic uint32_t frn_word;
 bool frn_word_wait(frn_word *word, uint32_t seen, int64_t deadline_ns);
 /** Wakes at most count sleepers; returns how many. The caller changed the word before. */
 int frn_word_wake(frn_word *word, int count);
-enum { FRN_WAKE_ALL = 0x7fffffff };
+enum {
+    FRN_WAKE_ALL = 0x7fffffff
+};
 
 /** The monotonic clock, for deadlines of waits only: what is recorded asks the I/O seam. */
 int64_t frn_monotonic_ns(void);

@@ -13,7 +13,10 @@ firn_status frn_io_open_portable(frn_heap *heap, const char *path, const frn_io_
  * How a sleeping reap() is woken. AUTO: by a message from another ring where the kernel has that, so that reap()
  * sleeps in io_uring_enter; else by an eventfd, with reap() in poll.
  */
-typedef enum frn_uring_wake { FRN_URING_WAKE_AUTO = 0, FRN_URING_WAKE_EVENTFD = 1 } frn_uring_wake;
+typedef enum frn_uring_wake {
+    FRN_URING_WAKE_AUTO = 0,
+    FRN_URING_WAKE_EVENTFD = 1
+} frn_uring_wake;
 
 /**
  * Opens a folder with io_uring.

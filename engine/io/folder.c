@@ -27,7 +27,9 @@
 #define MAGIC_BTRFS 0x9123683eu
 #define MAGIC_BCACHEFS 0xca451a4eu
 #define MAGIC_ZFS 0x2fc12fc1u
-enum { ALIGNMENT_MIN = 4096 };
+enum {
+    ALIGNMENT_MIN = 4096
+};
 
 static uint32_t larger_alignment(uint32_t alignment, uint64_t candidate)
 {
@@ -102,7 +104,8 @@ static void widen_by_file(void *arg, const char *name, uint64_t size)
     (void)size;
     if (!widen->asked) {
         widen->asked = true;
-        widen->posix->alignment = larger_alignment(widen->posix->alignment, direct_alignment(widen->posix->folder, name, 0));
+        widen->posix->alignment =
+            larger_alignment(widen->posix->alignment, direct_alignment(widen->posix->folder, name, 0));
     }
 }
 
@@ -117,8 +120,8 @@ static firn_status learn(frn_posix *posix, firn_error *err)
     if (fstat(posix->folder, &st) != 0 || fstatfs(posix->folder, &fs) != 0) {
         return frn_fail_os(err, errno, "look at the folder");
     }
-    posix->copy_on_write = (uint32_t)fs.f_type == MAGIC_BTRFS || (uint32_t)fs.f_type == MAGIC_BCACHEFS ||
-                           (uint32_t)fs.f_type == MAGIC_ZFS;
+    posix->copy_on_write =
+        (uint32_t)fs.f_type == MAGIC_BTRFS || (uint32_t)fs.f_type == MAGIC_BCACHEFS || (uint32_t)fs.f_type == MAGIC_ZFS;
     atomic_store(&posix->layout_moves, posix->copy_on_write);
     posix->alignment = larger_alignment(ALIGNMENT_MIN, physical_block(st.st_dev));
     if (!posix->read_only) {
@@ -172,7 +175,7 @@ firn_status frn_posix_open_folder(frn_posix *posix, frn_heap *heap, const char *
             return frn_fail_os(err, errno, "create folder %.*s", FRN_POSIX_PATH_TEXT_MAX, path);
         }
     }
-    posix->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    posix->folder = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (posix->folder < 0) {
         if (errno == ENOTDIR) {
             return frn_fail(err, FIRN_EINVAL, "open folder %.*s: not a folder", FRN_POSIX_PATH_TEXT_MAX, path);
@@ -221,18 +224,14 @@ void frn_posix_facts(frn_io *io, frn_io_facts *out_facts)
 
 firn_status frn_posix_sync_names(frn_io *io, firn_error *err)
 {
-    int rc;
-
-    do {
-        rc = fsync(((frn_posix *)io)->folder);
-    } while (rc != 0 && errno == EINTR);
-    return rc == 0 ? FIRN_OK : frn_fail_os(err, errno, "sync the folder");
+    return fsync(((frn_posix *)io)->folder) == 0 ? FIRN_OK : frn_fail_os(err, errno, "sync the folder");
 }
 
 static firn_status check_writable(const frn_posix *posix, const char *what, const char *name, firn_error *err)
 {
-    return posix->read_only ? frn_fail_detail(err, FIRN_EACCES, FIRN_DETAIL_READ_ONLY, "%s %s: opened for reading only", what, name)
-                            : FIRN_OK;
+    return posix->read_only
+               ? frn_fail_detail(err, FIRN_EACCES, FIRN_DETAIL_READ_ONLY, "%s %s: opened for reading only", what, name)
+               : FIRN_OK;
 }
 
 firn_status frn_posix_rename(frn_io *io, const char *from, const char *to, firn_error *err)
@@ -312,12 +311,12 @@ firn_status frn_posix_random(frn_io *io, void *data, size_t size, firn_error *er
 {
     (void)io;
     for (size_t done = 0; done < size;) {
-        ssize_t got = getrandom((uint8_t *)data + done, size - done, 0);
+        ssize_t got = TEMP_FAILURE_RETRY(getrandom((uint8_t *)data + done, size - done, 0));
 
-        if (got < 0 && errno != EINTR) {
+        if (got < 0) {
             return frn_fail_os(err, errno, "random");
         }
-        done += got > 0 ? (size_t)got : 0;
+        done += (size_t)got;
     }
     return FIRN_OK;
 }

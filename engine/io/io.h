@@ -74,8 +74,8 @@ typedef struct frn_io_ops {
                                firn_error *err);
     /** Writes all of it, or fails. Not durable before sync. May extend the file. No alignment needed. */
     firn_status (*write)(frn_file *file, const void *data, size_t size, uint64_t offset, firn_error *err);
-    /** Makes [0, size) written blocks of zeros, so that later writes change no metadata; extends the file to
-        size. *out_written tells the bytes that went through write calls (0: the device did it). Not durable before sync. */
+    /** Makes [0, size) written blocks of zeros, so that later writes change no metadata; extends the file to size.
+        *out_written tells the bytes that went through write calls (0: the device did it). Not durable before sync. */
     firn_status (*fill)(frn_file *file, uint64_t size, uint64_t *out_written, firn_error *err);
     /** Data and size of the file. A failure must never be retried. */
     firn_status (*sync)(frn_file *file, firn_error *err);
@@ -140,10 +140,10 @@ typedef struct frn_io_options {
 firn_status frn_io_open_folder(frn_heap *heap, const char *path, const frn_io_options *options, frn_io **out_io,
                                firn_error *err) FIRN_NODISCARD;
 
-/** Measures the durable methods in this folder with a scratch file (a few dozen writes each) and returns the fastest
-    that works, which is then set. FIRN_OK always names a method. Sets up the queue for itself: the log's queue_open comes
-    after it. */
-firn_status frn_io_calibrate(frn_io *io, frn_heap *heap, firn_durable_method *out_method, firn_error *err) FIRN_NODISCARD;
+/** Measures the durable methods in this folder with a scratch file (a few dozen writes each), sets the fastest that
+    works and returns it. FIRN_OK always names a method. Sets up the queue for itself: queue_open comes after it. */
+firn_status frn_io_calibrate(frn_io *io, frn_heap *heap, firn_durable_method *out_method,
+                             firn_error *err) FIRN_NODISCARD;
 
 /** A named set of files in memory that outlives its instances: what `mem:` uses. Never shared between processes. */
 typedef struct frn_memory_disk frn_memory_disk;

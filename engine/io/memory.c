@@ -21,11 +21,13 @@
 #include "engine/io/deferred.h"
 #include "engine/io/posix.h"
 
-enum { ALIGNMENT = 4096 };
+enum {
+    ALIGNMENT = 4096
+};
 
 typedef struct node node;
 struct node {
-    node *next;             /**< In the disk's list while it has a name. */
+    node *next; /**< In the disk's list while it has a name. */
     char name[FRN_IO_NAME_SIZE_MAX + 1];
     unsigned references;    /**< Open files, and one for the name. */
     const frn_file *locker; /**< The file that holds the lock, or NULL. */
@@ -119,7 +121,8 @@ static firn_status memory_open(frn_io *io, const char *name, unsigned flags, frn
     }
     if (status == FIRN_OK) {
         n->references++;
-        *file = (memory_file){.file = {io->ops, io}, .node = n, .writable = (flags & (FRN_IO_WRITE | FRN_IO_CREATE)) != 0};
+        *file =
+            (memory_file){.file = {io->ops, io}, .node = n, .writable = (flags & (FRN_IO_WRITE | FRN_IO_CREATE)) != 0};
         memcpy(file->name, name, strlen(name) + 1);
         *out_file = &file->file;
         file = NULL;
@@ -311,7 +314,7 @@ static firn_status memory_list(frn_io *io, frn_io_name_fn fn, void *arg, firn_er
     struct entry {
         char name[FRN_IO_NAME_SIZE_MAX + 1];
         uint64_t size;
-    } *entries;
+    } * entries;
     size_t count = 0;
 
     frn_mutex_lock(&m->disk->mutex);

@@ -54,7 +54,8 @@ static void portable_queue_write(frn_file *file, const void *data, size_t size, 
                                  uint64_t tag)
 {
     assert(data != NULL);
-    push(&(frn_deferred_op){.file = file, .data = data, .size = size, .offset = offset, .tag = tag, .durable = durable});
+    push(
+        &(frn_deferred_op){.file = file, .data = data, .size = size, .offset = offset, .tag = tag, .durable = durable});
 }
 
 static void portable_queue_sync(frn_file *file, uint64_t tag)

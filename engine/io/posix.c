@@ -23,20 +23,17 @@
 #endif
 
 /* Bytes of zeros in one write: large enough that a device runs at its rate, small enough to allocate. */
-enum { FILL_PIECE = 1 << 20 };
+enum {
+    FILL_PIECE = 1 << 20
+};
 
 int64_t frn_posix_pwrite(int fd, const void *data, size_t size, uint64_t offset, bool durable)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
-    ssize_t written;
+    ssize_t written = TEMP_FAILURE_RETRY(pwritev2(fd, &part, 1, (off_t)offset, durable ? RWF_DSYNC : 0));
 
-    do {
-        written = pwritev2(fd, &part, 1, (off_t)offset, durable ? RWF_DSYNC : 0);
-    } while (written < 0 && errno == EINTR);
     if (written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
-        do {
-            written = pwrite(fd, data, size, (off_t)offset);
-        } while (written < 0 && errno == EINTR);
+        written = TEMP_FAILURE_RETRY(pwrite(fd, data, size, (off_t)offset));
         if (written >= 0 && durable && fdatasync(fd) != 0) {
             return -errno;
         }
@@ -48,12 +45,14 @@ int64_t frn_posix_pwrite(int fd, const void *data, size_t size, uint64_t offset,
 static int open_direct(const frn_posix *posix, const char *name, int fd, bool writable)
 {
     struct stat one, other;
-    int direct = openat(posix->folder, name, (writable ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
+    int flags = (writable ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC;
+    int direct = TEMP_FAILURE_RETRY(openat(posix->folder, name, flags));
 
     if (direct < 0) {
         return -errno;
     }
-    if (fstat(fd, &one) != 0 || fstat(direct, &other) != 0 || one.st_dev != other.st_dev || one.st_ino != other.st_ino) {
+    if (fstat(fd, &one) != 0 || fstat(direct, &other) != 0 || one.st_dev != other.st_dev ||
+        one.st_ino != other.st_ino) {
         (void)close(direct);
         return -ESTALE;
     }
@@ -89,6 +88,7 @@ firn_status frn_posix_open(frn_io *io, const char *name, unsigned flags, frn_fil
     const char *what = create ? "create" : "open";
     frn_posix_file *file;
     firn_status status = FIRN_OK;
+    int how;
 
     assert(strlen(name) <= FRN_IO_NAME_SIZE_MAX && strchr(name, '/') == NULL);
     if (writable && posix->read_only) {
@@ -103,8 +103,8 @@ firn_status frn_posix_open(frn_io *io, const char *name, unsigned flags, frn_fil
     memcpy(file->name, name, strlen(name) + 1);
     atomic_init(&file->direct_fd, FRN_POSIX_FD_NONE);
     atomic_init(&file->grew, create);
-    file->fd = openat(posix->folder, name,
-                      (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0), 0600);
+    how = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0);
+    file->fd = TEMP_FAILURE_RETRY(openat(posix->folder, name, how, 0600));
     if (file->fd < 0) {
         status = frn_fail_os(err, errno, "%s %s", what, name);
         frn_free(posix->heap, file);
@@ -118,6 +118,9 @@ firn_status frn_posix_open(frn_io *io, const char *name, unsigned flags, frn_fil
         status = open_for_queue(posix, file, err);
     }
     if (status != FIRN_OK) {
+        if (create) {
+            (void)unlinkat(posix->folder, name, 0);
+        }
         frn_posix_file_close(&file->file);
         return status;
     }
@@ -163,11 +166,8 @@ static int read_all(int fd, void *data, size_t size, uint64_t offset, size_t *ou
     size_t done = 0;
 
     while (done < size) {
-        ssize_t got = pread(fd, (uint8_t *)data + done, size - done, (off_t)(offset + done));
+        ssize_t got = TEMP_FAILURE_RETRY(pread(fd, (uint8_t *)data + done, size - done, (off_t)(offset + done)));
 
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
         if (got < 0) {
             return errno;
         }
@@ -198,7 +198,8 @@ static int direct_for_reading(frn_posix_file *f)
     if (fd != FRN_POSIX_FD_NONE) {
         return fd;
     }
-    opened = atomic_load(&posix->direct_refused) ? FRN_POSIX_FD_REFUSED : open_direct(posix, f->name, f->fd, f->writable);
+    opened =
+        atomic_load(&posix->direct_refused) ? FRN_POSIX_FD_REFUSED : open_direct(posix, f->name, f->fd, f->writable);
     if (opened < 0) {
         opened = FRN_POSIX_FD_REFUSED;
     }
@@ -220,11 +221,8 @@ static int read_direct(int fd, void *data, size_t size, uint64_t offset, uint32_
     size_t done = 0;
 
     while (done < size) {
-        ssize_t got = pread(fd, (uint8_t *)data + done, size - done, (off_t)(offset + done));
+        ssize_t got = TEMP_FAILURE_RETRY(pread(fd, (uint8_t *)data + done, size - done, (off_t)(offset + done)));
 
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
         if (got < 0) {
             return errno;
         }
@@ -290,20 +288,11 @@ firn_status frn_posix_write(frn_file *file, const void *data, size_t size, uint6
     return rc == 0 ? FIRN_OK : frn_fail_os(err, rc, "write %s at %llu", f->name, (unsigned long long)offset);
 }
 
-/* Has the device write the zeros. 0 or an errno; those of can_do_without mean that it cannot. */
-static int fill_by_device(int fd, uint64_t size)
+/* fallocate over [0, size). *out_rc: 0 or an errno; returns whether this is known here at all. */
+static bool allocate(int fd, int mode, uint64_t size, int *out_rc)
 {
-    int rc;
-
-    do {
-        rc = fallocate(fd, FALLOC_FL_WRITE_ZEROES, 0, (off_t)size);
-    } while (rc != 0 && errno == EINTR);
-    return rc == 0 ? 0 : errno;
-}
-
-static bool can_do_without(int rc)
-{
-    return rc == EOPNOTSUPP || rc == ENOSYS || rc == EINVAL || rc == EPERM;
+    *out_rc = TEMP_FAILURE_RETRY(fallocate(fd, mode, 0, (off_t)size)) == 0 ? 0 : errno;
+    return *out_rc != EOPNOTSUPP && *out_rc != ENOSYS && *out_rc != EINVAL && *out_rc != EPERM;
 }
 
 /* Writes zeros over [0, size), past the page cache where that is possible: nobody is going to read them. */
@@ -335,9 +324,11 @@ firn_status frn_posix_fill(frn_file *file, uint64_t size, uint64_t *out_written,
 
     assert(f->writable && size > 0);
     atomic_store(&f->grew, true);
-    rc = fill_by_device(f->fd, size);
-    if (can_do_without(rc)) {
-        rc = fill_by_writing(f, size);
+    if (!allocate(f->fd, FALLOC_FL_WRITE_ZEROES, size, &rc)) {
+        /* The device cannot do it. Take the room first, in one piece and before anything is written. */
+        if (!allocate(f->fd, 0, size, &rc) || rc == 0) {
+            rc = fill_by_writing(f, size);
+        }
         written = size;
     }
     if (rc != 0) {

@@ -25,35 +25,40 @@ struct frn_posix {
     frn_heap *heap;
     frn_trace trace;
     frn_posix_write_fn write;
-    int folder;                     /**< Descriptor of the folder. */
+    int folder; /**< Descriptor of the folder. */
     bool read_only;
-    bool copy_on_write;             /**< The file system moves what is overwritten unless told not to. */
+    bool copy_on_write; /**< The file system moves what is overwritten unless told not to. */
     uint32_t alignment;
     firn_io_path path;
-    _Atomic int durable_method;     /**< firn_durable_method. */
-    _Atomic bool direct_refused;    /**< A file could not be opened with O_DIRECT. */
-    _Atomic bool layout_moves;      /**< Copy-on-write could not be switched off. */
-    _Atomic uint64_t in_flight;     /**< Queued operations that were not reaped. */
+    _Atomic int durable_method;  /**< firn_durable_method. */
+    _Atomic bool direct_refused; /**< A file could not be opened with O_DIRECT. */
+    _Atomic bool layout_moves;   /**< Copy-on-write could not be switched off. */
+    _Atomic uint64_t in_flight;  /**< Queued operations that were not reaped. */
     _Atomic uint64_t ring_bytes;
-    char path_note[128];            /**< Why not io_uring. */
+    char path_note[128]; /**< Why not io_uring. */
 };
 
 /** No descriptor: not opened so far, and cannot be opened. */
-enum { FRN_POSIX_FD_NONE = -1, FRN_POSIX_FD_REFUSED = -2 };
+enum {
+    FRN_POSIX_FD_NONE = -1,
+    FRN_POSIX_FD_REFUSED = -2
+};
 
 typedef struct frn_posix_file {
     frn_file file;
-    int fd;                 /**< Through the page cache. */
-    _Atomic int direct_fd;  /**< O_DIRECT, or FRN_POSIX_FD_…; opened with the file if queued writes need it. */
-    int queue_fd;           /**< What queued writes go to: one of the two. */
+    int fd;                /**< Through the page cache. */
+    _Atomic int direct_fd; /**< O_DIRECT, or FRN_POSIX_FD_…; opened with the file if queued writes need it. */
+    int queue_fd;          /**< What queued writes go to: one of the two. */
     bool writable;
     bool locked;
-    _Atomic bool grew;      /**< The size changed since the last sync. */
+    _Atomic bool grew; /**< The size changed since the last sync. */
     char name[FRN_IO_NAME_SIZE_MAX + 1];
 } frn_posix_file;
 
 /** A shorter form of path for texts. */
-enum { FRN_POSIX_PATH_TEXT_MAX = 300 };
+enum {
+    FRN_POSIX_PATH_TEXT_MAX = 300
+};
 
 /** Opens the folder and fills in *posix, which is zeroed; ops, write and path are the backend's to set. */
 firn_status frn_posix_open_folder(frn_posix *posix, frn_heap *heap, const char *path, const frn_io_options *options,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.h — open a ledger on a given seam, and call its background work step by step: for tests and the crash sweep. */
+/* ledger.h — open a ledger on a given seam, and call its background work step by step: for tests and the crash sweep.
+ */
 #ifndef FRN_LEDGER_LEDGER_H
 #define FRN_LEDGER_LEDGER_H
 
@@ -13,7 +14,8 @@
 typedef struct frn_ledger_seam {
     frn_heap *heap;
     frn_io *io;
-    bool threads; /**< false: no thread is started; progress comes from firn_poll(), blocking calls and the steps below. */
+    bool threads; /**< false: no thread is started; progress comes from firn_poll(), blocking calls and the steps below.
+                   */
 } frn_ledger_seam;
 
 firn_status frn_ledger_open_on(const frn_ledger_seam *seam, const firn_options *options, firn_ledger **out_ledger,
@@ -24,14 +26,16 @@ firn_status frn_ledger_open_on(const frn_ledger_seam *seam, const firn_options *
 void frn_ledger_abandon(firn_ledger *ledger);
 
 /** Steps of background work, each false if there was nothing to do. Only without threads. */
-bool frn_ledger_step_make(firn_ledger *ledger);  /**< Make a bit of a spare segment. */
-bool frn_ledger_step_drive(firn_ledger *ledger); /**< Send what is gathered, take one round of completions, answer calls. */
+bool frn_ledger_step_make(firn_ledger *ledger); /**< Make a bit of a spare segment. */
+bool frn_ledger_step_drive(
+    firn_ledger *ledger); /**< Send what is gathered, take one round of completions, answer calls. */
 
-/** Rebuild the index from the log and compare it with the live one at the durable position: FIRN_OK or FIRN_EINVARIANT. */
+/** Rebuild the index from the log and compare it with the live one at the durable position: FIRN_OK or FIRN_EINVARIANT.
+ */
 firn_status frn_ledger_check(firn_ledger *ledger, firn_error *err) FIRN_NODISCARD;
 
 /** firn_verify() on a given seam. */
-firn_status frn_ledger_verify_on(const frn_ledger_seam *seam, const firn_verify_options *options, firn_report *out_report,
-                                 firn_error *err) FIRN_NODISCARD;
+firn_status frn_ledger_verify_on(const frn_ledger_seam *seam, const firn_verify_options *options,
+                                 firn_report *out_report, firn_error *err) FIRN_NODISCARD;
 
 #endif

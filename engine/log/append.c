@@ -2,12 +2,13 @@
 /*
  * append.c — give out places: the filling group, and the segment that it will be written to.
  *
- * Happy path: reserve finds room in the filling group, the caller encodes its batch there, commit makes it count. A group
- * without room is sent and the next one begun; a segment without room is closed (its footer follows once all its groups are
- * durable) and the first spare takes over.
+ * Happy path: reserve finds room in the filling group, the caller encodes its batch there, commit makes it count. A
+ * group without room is sent and the next one begun; a segment without room is closed (its footer follows once all its
+ * groups are durable) and the first spare takes over.
  *
- * Space before seqs: a group is begun only at a place in a segment that is pre-written, synced and named, and a batch is
- * admitted only if it fits both the group's memory and that segment. So nothing that got a seq can fail for want of space.
+ * Space before seqs: a group is begun only at a place in a segment that is pre-written, synced and named, and a batch
+ * is admitted only if it fits both the group's memory and that segment. So nothing that got a seq can fail for want of
+ * space.
  *
  * What can fail: no free group (all in flight) or no spare yet: FIRN_FULL; no spare can be made: the maker's error.
  */
@@ -176,8 +177,8 @@ static firn_status refuse(frn_log *log, firn_error *err)
 /* The batch's timestamp: the clock, but never before the batch before it. */
 static int64_t batch_time(frn_log *log)
 {
-    int64_t time_ns = log->options.clock != NULL ? log->options.clock(log->options.clock_arg)
-                                                 : log->io->ops->wall_clock_ns(log->io);
+    int64_t time_ns =
+        log->options.clock != NULL ? log->options.clock(log->options.clock_arg) : log->io->ops->wall_clock_ns(log->io);
 
     return time_ns < log->last_time_ns ? log->last_time_ns : time_ns;
 }

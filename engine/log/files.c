@@ -160,7 +160,8 @@ firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_seg
     }
     frn_mutex_unlock(&log->list);
     if (segment == NULL) {
-        (void)frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_SEGMENT_MISSING, "seq %" PRIu64 ": no segment holds it", seq);
+        (void)frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_SEGMENT_MISSING, "seq %" PRIu64 ": no segment holds it",
+                              seq);
         return frn_place(err, FIRN_ECORRUPT, 0, 0, seq);
     }
     status = frn_log_file_take(log, segment->number, &file, err);
@@ -173,8 +174,9 @@ firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_seg
         load_anchors(log, segment, file);
         frn_mutex_lock(&log->list);
     }
-    *out_offset = segment->anchors != NULL ? anchor_offset(segment->anchors, segment->anchors_count, seq, log->alignment)
-                                           : anchor_offset(file->anchors, file->anchors_count, seq, log->alignment);
+    *out_offset = segment->anchors != NULL
+                      ? anchor_offset(segment->anchors, segment->anchors_count, seq, log->alignment)
+                      : anchor_offset(file->anchors, file->anchors_count, seq, log->alignment);
     frn_mutex_unlock(&log->list);
     *out_segment = segment;
     *out_file = file;

@@ -5,8 +5,8 @@
 
 #include "engine/log/private.h"
 
-/** Where a seq that is in the log is to be sought: *out_offset is that of a group at or before it. The file is given back
-    with frn_log_file_give(). ECORRUPT if no segment holds it; EIO, ENOMEM. */
+/** Where a seq that is in the log is to be sought: *out_offset is that of a group at or before it. The file is given
+   back with frn_log_file_give(). ECORRUPT if no segment holds it; EIO, ENOMEM. */
 firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_segment, frn_log_file **out_file,
                          uint64_t *out_offset, firn_error *err) FIRN_NODISCARD;
 

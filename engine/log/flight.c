@@ -2,18 +2,19 @@
 /*
  * flight.c — groups on their way to the disk: send, take completions, advance durable, wait, poison.
  *
- * Happy path of a lone blocking append: its thread sends the group under the tail lock, takes the reap lock, waits in the
- * seam, takes the completion, advances durable, returns. Nobody else is involved.
+ * Happy path of a lone blocking append: its thread sends the group under the tail lock, takes the reap lock, waits in
+ * the seam, takes the completion, advances durable, returns. Nobody else is involved.
  *
- * Under load one waiting thread holds the reap lock (the reaper); the others sleep on the word of their own group's slot, so
- * that one finished group wakes just its own waiters. When the reaper has what it waited for, it hands over: it changes the
- * word of a slot that has waiters and wakes one, who finds the reap lock free. A waiter counts itself before it tries the
- * reap lock, and the reaper looks for waiters after it gave the lock up, so one of the two sees the other.
+ * Under load one waiting thread holds the reap lock (the reaper); the others sleep on the word of their own group's
+ * slot, so that one finished group wakes just its own waiters. When the reaper has what it waited for, it hands over:
+ * it changes the word of a slot that has waiters and wakes one, who finds the reap lock free. A waiter counts itself
+ * before it tries the reap lock, and the reaper looks for waiters after it gave the lock up, so one of the two sees the
+ * other.
  *
  * Finished: with FIRN_DURABLE_DIRECT_DSYNC a group is finished when its own write has completed in full; with the other
- * methods when a sync that was queued after that completion has succeeded. Durable advances over finished groups without
- * gaps only. The first error or short result of a write or sync poisons the log: nothing is retried, durable stands still,
- * and what is allocated beyond it is void.
+ * methods when a sync that was queued after that completion has succeeded. Durable advances over finished groups
+ * without gaps only. The first error or short result of a write or sync poisons the log: nothing is retried, durable
+ * stands still, and what is allocated beyond it is void.
  */
 #include "engine/log/private.h"
 
@@ -31,30 +32,34 @@ enum {
 };
 
 /* What a completion belongs to: the low bits of its tag. */
-enum { TAG_GROUP = 0, TAG_SYNC = 1, TAG_FOOTER = 2, TAG_BITS = 2 };
+enum {
+    TAG_GROUP = 0,
+    TAG_SYNC = 1,
+    TAG_FOOTER = 2,
+    TAG_BITS = 2
+};
 
 /* ---- poison ---- */
 
-void frn_log_wake(frn_log *log)
+/* Changes a word and, only if somebody counted himself as asleep on it, makes the system call. */
+static void change(frn_word *word, const _Atomic uint32_t *waiters)
 {
-    atomic_fetch_add(&log->turn, 1);
-    (void)frn_word_wake(&log->turn, FRN_WAKE_ALL);
-    if (atomic_load(&log->reaping)) {
-        log->io->ops->reap_wake(log->io);
+    atomic_fetch_add(word, 1);
+    if (atomic_load(waiters) > 0) {
+        (void)frn_word_wake(word, FRN_WAKE_ALL);
     }
 }
 
-static void wake_room(frn_log *log)
+void frn_log_room_changed(frn_log *log)
 {
-    atomic_fetch_add(&log->room, 1);
-    (void)frn_word_wake(&log->room, FRN_WAKE_ALL);
+    change(&log->room, &log->room_waiters);
 }
 
-static void wake_slot(frn_group *group)
+void frn_log_wake(frn_log *log)
 {
-    atomic_fetch_add(&group->done, 1);
-    if (atomic_load(&group->waiters) > 0) {
-        (void)frn_word_wake(&group->done, FRN_WAKE_ALL);
+    change(&log->turn, &log->turn_waiters);
+    if (atomic_load(&log->reaping)) {
+        log->io->ops->reap_wake(log->io);
     }
 }
 
@@ -62,7 +67,8 @@ void frn_log_poison(frn_log *log, int os_errno, const firn_error *why)
 {
     int none = 0;
 
-    /* The text is set first: whoever sees the flag reads it. Two threads that fail at once agree through the flag -1. */
+    /* The text is set first: whoever sees the flag reads it. Two threads that fail at once agree through the flag -1.
+     */
     if (!atomic_compare_exchange_strong(&log->poisoned, &none, -1)) {
         return;
     }
@@ -73,11 +79,10 @@ void frn_log_poison(frn_log *log, int os_errno, const firn_error *why)
     atomic_store(&log->poisoned, os_errno == 0 ? EIO : os_errno);
     frn_trace_say(&log->options.trace, "poisoned: %s", log->poison_error.text);
     for (unsigned i = 0; i < log->slots_count; i++) {
-        wake_slot(&log->slots[i]);
+        change(&log->slots[i].done, &log->slots[i].waiters);
     }
-    wake_room(log);
-    atomic_fetch_add(&log->grow, 1);
-    (void)frn_word_wake(&log->grow, FRN_WAKE_ALL);
+    frn_log_room_changed(log);
+    change(&log->grow, &log->grow_waiters);
     frn_log_wake(log);
 }
 
@@ -109,7 +114,7 @@ void frn_flight_send(frn_log *log)
     log->in_flight++;
     log->ops_in_flight++;
     log->groups_written++;
-    log->bytes_written += group->size;
+    atomic_fetch_add_explicit(&log->bytes_written, group->size, memory_order_relaxed);
     group->state = FRN_GROUP_WRITING;
     frn_mutex_lock(&log->list);
     frn_segment_count_group(segment, &header, group->offset, group->size, group->records, group->first_time_ns,
@@ -174,7 +179,7 @@ void frn_flight_seal(frn_log *log)
     segment->seal_sent = true;
     log->footers_in_flight++;
     log->ops_in_flight++;
-    log->bytes_written += size;
+    atomic_fetch_add_explicit(&log->bytes_written, size, memory_order_relaxed);
     log->io->ops->queue_write(segment->file, segment->footer, size, segment->size - size, true, TAG_FOOTER);
     log->io->ops->queue_send(log->io);
 }
@@ -216,7 +221,8 @@ static void fail_write(frn_log *log, const frn_segment *segment, uint64_t offset
     if (result < 0) {
         (void)frn_fail_os(&why, os_errno, "%s %s at %" PRIu64, what, name, offset);
     } else {
-        (void)frn_fail(&why, FIRN_EIO, "%s %s at %" PRIu64 ": short write of %" PRId64 " bytes", what, name, offset, result);
+        (void)frn_fail(&why, FIRN_EIO, "%s %s at %" PRIu64 ": short write of %" PRId64 " bytes", what, name, offset,
+                       result);
     }
     (void)frn_place(&why, why.status, segment->number, offset, seq);
     frn_log_poison(log, os_errno, &why);
@@ -303,30 +309,37 @@ static void wake_finished(frn_log *log, uint32_t finished)
 {
     for (unsigned i = 0; i < log->slots_count; i++) {
         if ((finished >> i & 1) != 0) {
-            wake_slot(&log->slots[i]);
+            change(&log->slots[i].done, &log->slots[i].waiters);
         }
     }
     if (finished != 0) {
-        wake_room(log);
-        if (atomic_load(&log->grow_waiters) > 0) {
-            atomic_fetch_add(&log->grow, 1);
-            (void)frn_word_wake(&log->grow, FRN_WAKE_ALL);
+        frn_log_room_changed(log);
+        change(&log->grow, &log->grow_waiters);
+    }
+    change(&log->turn, &log->turn_waiters);
+}
+
+/* Tells the user of the log that durable moved, or once that the log is poisoned, whoever found that out. Reap lock
+ * held. */
+static bool tell(frn_log *log, bool moved)
+{
+    int poisoned = frn_log_poisoned(log);
+    bool news = moved || (poisoned != 0 && !log->poison_told);
+
+    if (news) {
+        log->poison_told = poisoned != 0;
+        if (log->options.progress != NULL) {
+            log->options.progress(log->options.progress_arg, frn_log_durable(log), poisoned);
         }
     }
-    atomic_fetch_add(&log->turn, 1);
-    if (atomic_load(&log->turn_waiters) > 0) {
-        (void)frn_word_wake(&log->turn, FRN_WAKE_ALL);
-    }
+    return news;
 }
 
 /* One round of the reaper: reap lock held, tail lock not. Returns whether anything completed. */
 static bool take_round(frn_log *log, int64_t timeout_ns)
 {
     frn_completion completions[COMPLETIONS_MAX];
-    uint64_t before = atomic_load_explicit(&log->durable, memory_order_relaxed);
-    int poisoned_before = atomic_load(&log->poisoned);
     uint32_t finished;
-    uint64_t durable;
     unsigned count;
 
     atomic_store(&log->reaping, true);
@@ -354,17 +367,14 @@ static bool take_round(frn_log *log, int64_t timeout_ns)
     send_sync(log);
     frn_flight_send_due(log);
     frn_flight_seal(log);
-    durable = atomic_load_explicit(&log->durable, memory_order_relaxed);
     frn_mutex_unlock(&log->tail);
     wake_finished(log, finished);
-    if (log->options.progress != NULL && (durable != before || atomic_load(&log->poisoned) != poisoned_before)) {
-        log->options.progress(log->options.progress_arg, durable, atomic_load(&log->poisoned));
-    }
+    (void)tell(log, finished != 0);
     return true;
 }
 
-/* Wakes one waiter of a group that is not finished, so that it finds the reap lock free. The count of waiters may include
-   some who were woken and have not run yet: only a wake that met a sleeper ends the search. */
+/* Wakes one waiter of a group that is not finished, so that it finds the reap lock free. The count of waiters may
+   include some who were woken and have not run yet: only a wake that met a sleeper ends the search. */
 static bool hand_to_waiter(frn_log *log)
 {
     bool woken = false;
@@ -401,11 +411,8 @@ static void hand_over(frn_log *log)
     if (!work || hand_to_waiter(log)) {
         return;
     }
-    wake_room(log);
-    atomic_fetch_add(&log->turn, 1);
-    if (atomic_load(&log->turn_waiters) > 0) {
-        (void)frn_word_wake(&log->turn, FRN_WAKE_ALL);
-    }
+    frn_log_room_changed(log);
+    change(&log->turn, &log->turn_waiters);
 }
 
 /* Sends what is due; whether there is anything to reap. Tail lock not held. */
@@ -454,6 +461,7 @@ bool frn_log_drive(frn_log *log, int64_t timeout_ns)
     if (prepare_round(log)) {
         moved = take_round(log, timeout_ns);
     }
+    moved |= tell(log, false);
     hand_over(log);
     return moved;
 }
@@ -581,6 +589,7 @@ void frn_log_wait_room(frn_log *log, uint32_t seen)
         }
         return;
     }
+    atomic_fetch_add(&log->room_waiters, 1);
     while (atomic_load(&log->room) == seen && atomic_load(&log->poisoned) == 0) {
         /* Room comes from a finished group, which somebody must reap, or from the maker. */
         if (frn_mutex_try(&log->reap)) {
@@ -596,4 +605,5 @@ void frn_log_wait_room(frn_log *log, uint32_t seen)
         }
         (void)frn_word_wait(&log->room, seen, -1);
     }
+    atomic_fetch_sub(&log->room_waiters, 1);
 }

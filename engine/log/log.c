@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log.c — the life of a log: create, open, close; its positions, its history and its figures. */
+#include "engine/log/log.h"
+
 #include "engine/log/recovery.h"
 
 #include "engine/base/error.h"
@@ -8,7 +10,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { LIVE_TRIES = 5 /* Reads of a log that a writer changes meanwhile, before giving up. */ };
+enum {
+    LIVE_TRIES = 5 /* Reads of a log that a writer changes meanwhile, before giving up. */
+};
 
 /* ---- create ---- */
 
@@ -178,37 +182,37 @@ static firn_status take_manifest(frn_log *log, const frn_manifest_found *found, 
     bool there = true;
     firn_status status;
 
-    if (found->best >= 0) {
-        memcpy(log->ledger_id, manifest->ledger_id, FIRN_LEDGER_ID_SIZE);
-        log->segment_size = manifest->segment_size;
-        log->footer_size = (uint32_t)fmt_footer_size(manifest->segment_size, manifest->alignment);
-        if (log->alignment > manifest->alignment) {
-            return frn_fail(err, FIRN_EINVAL,
-                            "the disk asks for an alignment of %" PRIu32 " bytes, the ledger was made with %" PRIu32,
-                            log->alignment, manifest->alignment);
-        }
-        log->alignment = manifest->alignment;
-        log->method = log->options.durable_method != FIRN_DURABLE_AUTO ? log->options.durable_method
-                                                                        : (firn_durable_method)manifest->durable_method;
-        log->was_clean = manifest->clean != 0;
-        return FIRN_OK;
-    }
     for (int i = 0; i < 2; i++) {
-        if (found->verdicts[i] == FMT_NEWER) {
-            return frn_fail(err, FIRN_ENEWER, "manifest: version %" PRIu32 ", incompatible features %#" PRIx64, manifest->version,
-                            manifest->incompatible);
+        if (frn_recovery_decide(FRN_PLACE_SLOT, found->verdicts[i], found->verdicts[1 - i] == FMT_OK) ==
+            FRN_ACTION_NEWER) {
+            return frn_fail(err, FIRN_ENEWER, "%s: %s", frn_manifest_names[i], fmt_verdict_text(FMT_NEWER));
         }
     }
-    status = frn_log_exists(log->io, &there, err);
-    if (status < 0) {
-        return status;
+    if (found->best < 0) {
+        status = frn_log_exists(log->io, &there, err);
+        if (status < 0) {
+            return status;
+        }
+        if (!there) {
+            return frn_fail_detail(err, FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER,
+                                   "not a ledger: no manifest and no segment");
+        }
+        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST, "manifest: slot 0: %s; slot 1: %s",
+                               found->missing[0] ? "missing" : fmt_verdict_text(found->verdicts[0]),
+                               found->missing[1] ? "missing" : fmt_verdict_text(found->verdicts[1]));
     }
-    if (!there) {
-        return frn_fail_detail(err, FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER, "not a ledger: no manifest and no segment");
+    if (log->alignment > manifest->alignment) {
+        return frn_fail(err, FIRN_EINVAL,
+                        "the disk asks for an alignment of %" PRIu32 " bytes, the ledger was made with %" PRIu32,
+                        log->alignment, manifest->alignment);
     }
-    return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST, "manifest: slot 0: %s; slot 1: %s",
-                           found->missing[0] ? "missing" : fmt_verdict_text(found->verdicts[0]),
-                           found->missing[1] ? "missing" : fmt_verdict_text(found->verdicts[1]));
+    memcpy(log->ledger_id, manifest->ledger_id, FIRN_LEDGER_ID_SIZE);
+    log->segment_size = manifest->segment_size;
+    log->alignment = manifest->alignment;
+    log->method = log->options.durable_method != FIRN_DURABLE_AUTO ? log->options.durable_method
+                                                                   : (firn_durable_method)manifest->durable_method;
+    log->was_clean = manifest->clean != 0;
+    return FIRN_OK;
 }
 
 static void take_positions(frn_log *log, const frn_recovery *r, uint64_t durable)
@@ -252,7 +256,8 @@ static firn_status open_for_writing(frn_log *log, firn_error *err)
         /* The lock's file carries nothing: a ledger that lost it gets a new one. */
         status = frn_log_exists(log->io, &there, err);
         if (status == FIRN_OK && !there) {
-            return frn_fail_detail(err, FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER, "not a ledger: no manifest and no segment");
+            return frn_fail_detail(err, FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER,
+                                   "not a ledger: no manifest and no segment");
         }
         if (status == FIRN_OK) {
             status = open_or_create(log->io, FRN_LOCK_NAME, &log->lock_file, err);
@@ -290,8 +295,8 @@ static firn_status open_for_writing(frn_log *log, firn_error *err)
 }
 
 /* One look at a log that may have a live writer. *out_again: what was read did not fit together. */
-static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, uint64_t *out_tail_bytes, bool *out_again,
-                        firn_error *err)
+static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, uint64_t *out_tail_bytes,
+                        bool *out_again, firn_error *err)
 {
     frn_recovery r = {.log = log, .live = live};
     uint64_t durable;

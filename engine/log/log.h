@@ -27,16 +27,16 @@ typedef void (*frn_log_progress_fn)(void *arg, uint64_t durable, int poisoned);
 
 typedef struct frn_log_options {
     bool read_only;
-    bool threads;                  /**< false: no background thread; frn_log_drive() and frn_log_step_make() do it all. */
+    bool threads; /**< false: no background thread; frn_log_drive() and frn_log_step_make() do it all. */
     firn_durable_method durable_method;
-    uint64_t segment_size;         /**< Creation only. */
+    uint64_t segment_size; /**< Creation only. */
     uint32_t spare_segments;
     uint32_t groups_in_flight_max;
     uint32_t group_size_max;
-    firn_clock_fn clock;           /**< NULL: the seam's. */
+    firn_clock_fn clock; /**< NULL: the seam's. */
     void *clock_arg;
     frn_trace trace;
-    frn_log_progress_fn progress;  /**< May be NULL. */
+    frn_log_progress_fn progress; /**< May be NULL. */
     void *progress_arg;
 } frn_log_options;
 
@@ -51,13 +51,14 @@ firn_status frn_log_create(frn_heap *heap, frn_io *io, const frn_log_options *op
  * Open: takes the lock (for writing), reads the manifest, recovers the tail. heap and io stay the caller's and must
  * outlive the log. Statuses: see firn_open(). Reading with damage: FIRN_OK, see frn_log_stat().
  */
-firn_status frn_log_open(frn_heap *heap, frn_io *io, const frn_log_options *options, frn_log **out_log, firn_error *err) FIRN_NODISCARD;
+firn_status frn_log_open(frn_heap *heap, frn_io *io, const frn_log_options *options, frn_log **out_log,
+                         firn_error *err) FIRN_NODISCARD;
 
 /** Waits for all writes, leaves the clean mark (unless poisoned), gives up the lock. The handle is gone in any case. */
 firn_status frn_log_close(frn_log *log, firn_error *err);
 
-/** Drops a log as a dying process would: nothing is written or waited for. Only without threads; what is in flight must be
-    dropped by the seam. */
+/** Drops a log as a dying process would: nothing is written or waited for. Only without threads; what is in flight must
+   be dropped by the seam. */
 void frn_log_abandon(frn_log *log);
 
 /* Positions. Any thread, no lock. */
@@ -77,10 +78,10 @@ void frn_log_unlock(frn_log *log);
 
 /** Where the next batch may be written. */
 typedef struct frn_log_place {
-    uint8_t *data;        /**< size bytes of memory for the batch; written in place with a fmt_batch_writer. */
+    uint8_t *data; /**< size bytes of memory for the batch; written in place with a fmt_batch_writer. */
     size_t size;
-    uint64_t first_seq;   /**< The seq of its first record. */
-    int64_t time_ns;      /**< Its timestamp. */
+    uint64_t first_seq; /**< The seq of its first record. */
+    int64_t time_ns;    /**< Its timestamp. */
     uint32_t salt;
     uint32_t content_crc; /**< To begin the writer with. */
 } frn_log_place;
@@ -89,7 +90,8 @@ typedef struct frn_log_place {
  * Make room for a batch of at most size_max bytes. Allocates nothing yet: followed by commit or cancel under the same
  * hold of the lock.
  * @return FIRN_OK; FIRN_FULL: no buffer or no segment just now, wait with frn_log_wait_room() and decide anew;
- *   FIRN_ENOSPC, FIRN_EIO: no segment can be made (the next call tries again); FIRN_EPOISONED; FIRN_ENOMEM; FIRN_EACCES: read only.
+ *   FIRN_ENOSPC, FIRN_EIO: no segment can be made (the next call tries again); FIRN_EPOISONED; FIRN_ENOMEM;
+ * FIRN_EACCES: read only.
  */
 firn_status frn_log_reserve(frn_log *log, size_t size_max, frn_log_place *out_place, firn_error *err) FIRN_NODISCARD;
 /** The batch is encoded: writer->used bytes, writer->count records. Allocates its seqs. Cannot fail. */
@@ -105,7 +107,8 @@ void frn_log_send(frn_log *log, bool waits);
 /** Waits until seq is durable, taking part in the work: deadline_ns of the monotonic clock, < 0 for ever.
     FIRN_OK, FIRN_TIMEOUT, FIRN_EPOISONED (seq is void or unknown; text and errno of the write). */
 firn_status frn_log_wait(frn_log *log, uint64_t seq, int64_t deadline_ns, firn_error *err) FIRN_NODISCARD;
-/** Waits until a reserve that said FIRN_FULL may succeed. seen: frn_log_room() taken under the tail lock of that reserve. */
+/** Waits until a reserve that said FIRN_FULL may succeed. seen: frn_log_room() taken under the tail lock of that
+ * reserve. */
 uint32_t frn_log_room(const frn_log *log);
 void frn_log_wait_room(frn_log *log, uint32_t seen);
 /** One round: send what is gathered, take completions, waiting at most timeout_ns for one (0: not; < 0: no limit).
@@ -130,20 +133,24 @@ typedef struct frn_log_record {
 
 typedef struct frn_log_reader frn_log_reader;
 
-/** Starts at first_seq (0 or 1: the beginning), which may be one behind the last durable record. buffer_size 0: 1 MiB. */
+/** Starts at first_seq (0 or 1: the beginning), which may be one behind the last durable record. buffer_size 0: 1 MiB.
+ */
 firn_status frn_log_reader_open(frn_log *log, uint64_t first_seq, size_t buffer_size, frn_log_reader **out_reader,
                                 firn_error *err) FIRN_NODISCARD;
 /**
  * The next record up to last_seq (which is ≤ frn_log_durable()).
- * @return FIRN_OK, FIRN_END: last_seq was given, a later call with a larger one goes on; FIRN_ECORRUPT (sticks), FIRN_EIO, FIRN_ENOMEM.
+ * @return FIRN_OK, FIRN_END: last_seq was given, a later call with a larger one goes on; FIRN_ECORRUPT (sticks),
+ * FIRN_EIO, FIRN_ENOMEM.
  */
-firn_status frn_log_reader_next(frn_log_reader *reader, uint64_t last_seq, frn_log_record *out_record, firn_error *err) FIRN_NODISCARD;
+firn_status frn_log_reader_next(frn_log_reader *reader, uint64_t last_seq, frn_log_record *out_record,
+                                firn_error *err) FIRN_NODISCARD;
 void frn_log_reader_close(frn_log_reader *reader);
 
 /** One durable record, verified, copied into buf (out_record->record.body points into it; batch is NULL, its
     first seq, count and time are returned). FIRN_ENOTFOUND, FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM. */
-firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record, uint64_t *out_batch_first,
-                        uint32_t *out_batch_count, int64_t *out_time_ns, firn_error *err) FIRN_NODISCARD;
+firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record,
+                        uint64_t *out_batch_first, uint32_t *out_batch_count, int64_t *out_time_ns,
+                        firn_error *err) FIRN_NODISCARD;
 
 /** Fills in the fields of stats that the log knows; leaves the others. */
 void frn_log_stat(frn_log *log, firn_stats *stats);
@@ -151,8 +158,9 @@ size_t frn_log_cuts(frn_log *log, firn_cut *cuts, size_t cuts_max);
 
 /**
  * Check every byte that carries meaning, without opening the log: headers, every group, footers, manifest.
- * Each good record goes to apply in order (may be NULL); a damaged place is a finding and checking goes on behind it, but
- * apply gets nothing more. *out_report: its counters. FIRN_OK even with findings; errors are those of reading at all.
+ * Each good record goes to apply in order (may be NULL); a damaged place is a finding and checking goes on behind it,
+ * but apply gets nothing more. *out_report: its counters. FIRN_OK even with findings; errors are those of reading at
+ * all.
  */
 typedef firn_status (*frn_log_apply_fn)(void *arg, const frn_log_record *record, firn_error *err);
 firn_status frn_log_verify(frn_heap *heap, frn_io *io, const firn_verify_options *options, frn_log_apply_fn apply,

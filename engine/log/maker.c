@@ -2,14 +2,15 @@
 /*
  * maker.c — make segments ahead of their use, in a thread or step by step.
  *
- * Happy path, each step durable before the next: (1) a file of zeros, or one whose time is over with its header blanked and
- * a new name; (2) the manifest names its number; (3) its header is written; then it is a spare that the log may use.
+ * Happy path, each step durable before the next: (1) a file of zeros, or one whose time is over with its header blanked
+ * and a new name; (2) the manifest names its number; (3) its header is written; then it is a spare that the log may
+ * use.
  *
- * Why the header comes last: a valid header with a number that a manifest slot does not know proves that the slot is old.
- * Why blank before rename: a file never stands under a name with the header of another.
+ * Why the header comes last: a valid header with a number that a manifest slot does not know proves that the slot is
+ * old. Why blank before rename: a file never stands under a name with the header of another.
  *
- * What can fail: no space while filling: the file is removed, callers who need a segment get the error, the next need tries
- * again. An error in the manifest or in a header, bytes that were written before, poisons.
+ * What can fail: no space while filling: the file is removed, callers who need a segment get the error, the next need
+ * tries again. An error in the manifest or in a header, bytes that were written before, poisons.
  */
 #include "engine/log/private.h"
 
@@ -60,6 +61,7 @@ static firn_status recycle(frn_log *log, uint64_t number, bool *out_done, firn_e
     status = ops->open(log->io, from, FRN_IO_WRITE, &file, err);
     if (status == FIRN_OK) {
         status = ops->write(file, blank, sizeof blank, 0, err);
+        atomic_fetch_add_explicit(&log->bytes_written, sizeof blank, memory_order_relaxed);
     }
     if (status == FIRN_OK) {
         status = ops->sync(file, err);
@@ -205,12 +207,11 @@ static void step_ready(frn_log *log)
     }
     log->spares_count++;
     log->roll_blocked = false;
-    log->bytes_written += FMT_SEGMENT_HEADER;
+    atomic_fetch_add_explicit(&log->bytes_written, FMT_SEGMENT_HEADER, memory_order_relaxed);
     frn_mutex_unlock(&log->tail);
     log->making = NULL;
     log->make_stage = FRN_MAKE_IDLE;
-    atomic_fetch_add(&log->room, 1);
-    (void)frn_word_wake(&log->room, FRN_WAKE_ALL);
+    frn_log_room_changed(log);
 }
 
 /* Gives up on the segment in hand; callers who need one get the error. */
@@ -229,8 +230,7 @@ static void make_failed(frn_log *log, const firn_error *err)
     log->roll_blocked = false;
     frn_mutex_unlock(&log->tail);
     frn_trace_say(&log->options.trace, "%s", err->text);
-    atomic_fetch_add(&log->room, 1);
-    (void)frn_word_wake(&log->room, FRN_WAKE_ALL);
+    frn_log_room_changed(log);
 }
 
 bool frn_maker_step(frn_log *log)

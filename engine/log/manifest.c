@@ -61,8 +61,8 @@ static firn_status read_slot(frn_log *log, int i, fmt_verdict *out_verdict, bool
 
     *out_missing = false;
     if (log->slot_files[i] == NULL) {
-        status = ops->open(log->io, frn_manifest_names[i], log->options.read_only ? 0 : FRN_IO_WRITE, &log->slot_files[i],
-                           err);
+        status = ops->open(log->io, frn_manifest_names[i], log->options.read_only ? 0 : FRN_IO_WRITE,
+                           &log->slot_files[i], err);
         if (status == FIRN_ENOTFOUND) {
             *out_missing = true;
             *out_verdict = FMT_SHORT;
@@ -139,6 +139,7 @@ firn_status frn_manifest_write(frn_log *log, firn_error *err)
         if (status < 0) {
             return frn_wrap(err, status, "manifest");
         }
+        atomic_fetch_add_explicit(&log->bytes_written, size, memory_order_relaxed);
     }
     return FIRN_OK;
 }

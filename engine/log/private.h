@@ -18,9 +18,9 @@
 #include "format/segment.h"
 
 enum {
-    FRN_LOG_FLIGHTS_MAX = 16,                     /**< Groups in flight at most, whatever the options say. */
-    FRN_LOG_SLOTS_MAX = FRN_LOG_FLIGHTS_MAX + 1,  /**< One more group can be filling. */
-    FRN_LOG_FILES_MAX = 64,                       /**< Files kept open for readers. */
+    FRN_LOG_FLIGHTS_MAX = 16,                    /**< Groups in flight at most, whatever the options say. */
+    FRN_LOG_SLOTS_MAX = FRN_LOG_FLIGHTS_MAX + 1, /**< One more group can be filling. */
+    FRN_LOG_FILES_MAX = 64,                      /**< Files kept open for readers. */
     FRN_LOG_SPARES_MAX = 64
 };
 
@@ -33,21 +33,21 @@ typedef struct frn_segment {
     uint64_t number;
     uint64_t size;
     uint64_t incarnation;
-    uint64_t first_seq;    /**< Of its first group; 0 while it has none. */
-    uint64_t next_seq;     /**< Behind its last allocated record. */
-    uint64_t end_offset;   /**< Behind its last group that was started. */
+    uint64_t first_seq;  /**< Of its first group; 0 while it has none. */
+    uint64_t next_seq;   /**< Behind its last allocated record. */
+    uint64_t end_offset; /**< Behind its last group that was started. */
     uint32_t salt;
-    uint32_t prev_crc;     /**< crc of the group before its first one. */
-    uint32_t last_crc;     /**< crc of its last group that was sent. */
-    bool closed;           /**< No group will be added. */
-    bool sealed;           /**< A good footer is on disk. */
-    bool seal_sent;        /**< The footer's write is in flight or done. */
-    frn_file *file;        /**< Open for the queue while active, spare or sealing; else NULL. */
-    uint8_t *footer;       /**< Memory for the footer, aligned; taken when the segment is made. */
-    fmt_footer counts;     /**< What the footer will say. */
-    fmt_anchor *anchors;   /**< Kept for segments without a good footer; NULL otherwise. */
+    uint32_t prev_crc;   /**< crc of the group before its first one. */
+    uint32_t last_crc;   /**< crc of its last group that was sent. */
+    bool closed;         /**< No group will be added. */
+    bool sealed;         /**< A good footer is on disk. */
+    bool seal_sent;      /**< The footer's write is in flight or done. */
+    frn_file *file;      /**< Open for the queue while active, spare or sealing; else NULL. */
+    uint8_t *footer;     /**< Memory for the footer, aligned; taken when the segment is made. */
+    fmt_footer counts;   /**< What the footer will say. */
+    fmt_anchor *anchors; /**< Kept for segments without a good footer; NULL otherwise. */
     uint32_t anchors_count;
-    uint64_t anchor_next;  /**< The next anchor is taken at or behind this offset. */
+    uint64_t anchor_next; /**< The next anchor is taken at or behind this offset. */
 } frn_segment;
 
 /** A growing array of segments in log order. */
@@ -69,12 +69,12 @@ typedef enum frn_group_state {
 /** One group in memory. Guarded by the tail lock, but for the words. */
 typedef struct frn_group {
     frn_group_state state;
-    uint8_t *buffer;       /**< The slot's own part of the staging area, or big. */
-    uint8_t *big;          /**< A buffer for a group larger than that, freed when the group is done; else NULL. */
+    uint8_t *buffer; /**< The slot's own part of the staging area, or big. */
+    uint8_t *big;    /**< A buffer for a group larger than that, freed when the group is done; else NULL. */
     uint8_t *own;
-    size_t capacity;       /**< Bytes of buffer that the group may use: also limited by the segment. */
-    size_t used;           /**< Header and batches so far. */
-    size_t size;           /**< Once sent: bytes of the write. */
+    size_t capacity; /**< Bytes of buffer that the group may use: also limited by the segment. */
+    size_t used;     /**< Header and batches so far. */
+    size_t size;     /**< Once sent: bytes of the write. */
     frn_segment *segment;
     uint64_t offset;
     uint64_t first_seq;
@@ -84,7 +84,7 @@ typedef struct frn_group {
     uint32_t content_crc;
     int64_t first_time_ns;
     int64_t last_time_ns;
-    frn_word done;         /**< Changes when the group is finished or void, and when its waiters should look again. */
+    frn_word done; /**< Changes when the group is finished or void, and when its waiters should look again. */
     _Atomic uint32_t waiters;
 } frn_group;
 
@@ -94,17 +94,17 @@ typedef struct frn_log_file {
     uint64_t number;
     frn_file *file;
     unsigned users;
-    uint64_t used_at;      /**< Of a counter, to find the one unused longest. */
-    fmt_anchor *anchors;   /**< Of a sealed segment; NULL until they were needed. */
+    uint64_t used_at;    /**< Of a counter, to find the one unused longest. */
+    fmt_anchor *anchors; /**< Of a sealed segment; NULL until they were needed. */
     uint32_t anchors_count;
 } frn_log_file;
 
 /** Where a segment that is being made stands. */
 typedef enum frn_make_stage {
     FRN_MAKE_IDLE,
-    FRN_MAKE_FILL,   /**< The file is there: zeros and a sync. */
-    FRN_MAKE_NAME,   /**< The bytes are settled: the manifest names it. */
-    FRN_MAKE_HEADER  /**< Named: its header, and it is ready. */
+    FRN_MAKE_FILL,  /**< The file is there: zeros and a sync. */
+    FRN_MAKE_NAME,  /**< The bytes are settled: the manifest names it. */
+    FRN_MAKE_HEADER /**< Named: its header, and it is ready. */
 } frn_make_stage;
 
 struct frn_log {
@@ -114,78 +114,82 @@ struct frn_log {
     uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
     uint32_t alignment;
     uint64_t segment_size;
-    uint32_t footer_size;          /**< Of a segment of segment_size. */
     firn_durable_method method;
-    bool reaper_carries_out;       /**< The backend does queued work inside reap. */
+    bool reaper_carries_out; /**< The backend does queued work inside reap. */
 
     /* Guarded by the maker lock. */
     frn_mutex maker;
-    frn_file *lock_file;           /**< Held for writing; else NULL. */
+    frn_file *lock_file; /**< Held for writing; else NULL. */
     frn_file *slot_files[2];
-    fmt_manifest manifest;         /**< As last written; runs and incarnations are owned arrays of the maximum size. */
-    uint8_t *manifest_bytes;       /**< FMT_MANIFEST_SIZE bytes to encode into. */
+    fmt_manifest manifest;   /**< As last written; runs and incarnations are owned arrays of the maximum size. */
+    uint8_t *manifest_bytes; /**< FMT_MANIFEST_SIZE bytes to encode into. */
     frn_make_stage make_stage;
     frn_segment *making;
     uint64_t making_generation;
-    uint64_t *recycled;            /**< Numbers of files that may be used again; all are of segment_size. */
+    uint64_t *recycled; /**< Numbers of files that may be used again; all are of segment_size. */
     size_t recycled_count;
     size_t recycled_capacity;
     uint64_t bytes_filled;
     frn_thread maker_thread;
-    frn_word maker_word;           /**< Changes when there may be something to make, or to stop. */
+    frn_word maker_word; /**< Changes when there may be something to make, or to stop. */
     atomic_bool stopping;
 
     /* Guarded by the tail lock. */
     frn_mutex tail;
     frn_group slots[FRN_LOG_SLOTS_MAX];
     unsigned slots_count;
-    uint8_t *staging;              /**< One area, cut into the slots' buffers. */
+    uint8_t *staging; /**< One area, cut into the slots' buffers. */
     size_t staging_each;
-    uint64_t oldest;               /**< Ordinal of the oldest group that is not finished; slot = ordinal % slots_count. */
-    uint64_t next_ordinal;         /**< Of the next group to be started. */
-    bool filling;                  /**< The newest group still takes batches. */
-    unsigned in_flight;            /**< Groups between sent and finished. */
-    unsigned ops_in_flight;        /**< Operations that the seam has: memory belongs to it until they complete. */
+    uint64_t oldest;        /**< Ordinal of the oldest group that is not finished; slot = ordinal % slots_count. */
+    uint64_t next_ordinal;  /**< Of the next group to be started. */
+    bool filling;           /**< The newest group still takes batches. */
+    unsigned in_flight;     /**< Groups between sent and finished. */
+    unsigned ops_in_flight; /**< Operations that the seam has: memory belongs to it until they complete. */
     unsigned syncs_in_flight;
     unsigned footers_in_flight;
-    frn_segment *active;           /**< Takes groups. NULL only in a read-only log. */
+    frn_segment *active; /**< Takes groups. NULL only in a read-only log. */
     frn_segment *spares[FRN_LOG_SPARES_MAX + 1];
     unsigned spares_count;
-    bool roll_blocked;             /**< A large segment is being put before the spares. */
-    uint64_t big_wanted;           /**< Size of the segment that some batch needs; 0 none. */
-    firn_error make_error;         /**< Why the last attempt to make a segment failed; status FIRN_OK: it did not. */
-    frn_segments sealing;          /**< Closed, footer not finished, in order. */
-    uint32_t last_crc;             /**< crc of the last group sent. */
+    bool roll_blocked;     /**< A large segment is being put before the spares. */
+    uint64_t big_wanted;   /**< Size of the segment that some batch needs; 0 none. */
+    firn_error make_error; /**< Why the last attempt to make a segment failed; status FIRN_OK: it did not. */
+    frn_segments sealing;  /**< Closed, footer not finished, in order. */
+    uint32_t last_crc;     /**< crc of the last group sent. */
     int64_t last_time_ns;
     bool closing;
     firn_error poison_error;
-    uint64_t groups_written, batches_written, records_written, bytes_written;
+    uint64_t groups_written, batches_written, records_written;
 
+    _Atomic uint64_t bytes_written; /**< Groups, headers, footers, manifests. */
     _Atomic uint64_t allocated;
     _Atomic uint64_t durable;
     _Atomic int poisoned;
-    frn_word room;                 /**< Changes when a refused reserve may succeed. */
-    frn_word turn;                 /**< Those sleep here who would drive; changes at every round and hand-over. */
+    frn_word room; /**< Changes when a refused reserve may succeed. */
+    _Atomic uint32_t room_waiters;
+    frn_word turn; /**< Those sleep here who would drive; changes at every round and hand-over. */
     _Atomic uint32_t turn_waiters;
-    frn_word grow;                 /**< Those sleep here who wait for a record that is not allocated. */
+    frn_word grow; /**< Those sleep here who wait for a record that is not allocated. */
     _Atomic uint32_t grow_waiters;
 
     frn_mutex reap;
-    atomic_bool reaping;           /**< A thread may be asleep in the seam's reap. */
+    atomic_bool reaping; /**< A thread may be asleep in the seam's reap. */
+    bool poison_told;    /**< progress was called for the poisoning. Guarded by the reap lock. */
 
     /* Guarded by the list lock. */
     frn_mutex list;
-    frn_segments segments;         /**< With records, in log order; the active one last. */
+    frn_segments segments; /**< With records, in log order; the active one last. */
     frn_log_file *files;
     unsigned files_count;
     uint64_t files_clock;
 
     /* Fixed once open, or by the maker lock in a change of the history. */
     bool was_clean;
-    firn_error damage;             /**< Read-only with damage; else status FIRN_OK. */
+    firn_error damage; /**< Read-only with damage; else status FIRN_OK. */
 };
 
-enum { FRN_SEGMENT_NAME_SIZE = 24 };
+enum {
+    FRN_SEGMENT_NAME_SIZE = 24
+};
 /** "%016x.seg". */
 void frn_segment_name(uint64_t number, char out[FRN_SEGMENT_NAME_SIZE]);
 /** The number in a segment's file name; 0 if it is no such name. */
@@ -204,8 +208,8 @@ uint64_t frn_segment_data_end(const frn_log *log, uint64_t size);
 frn_segment *frn_segment_new(frn_log *log, uint64_t number, uint64_t size, uint64_t incarnation, bool writable);
 void frn_segment_free(frn_log *log, frn_segment *segment);
 /** Adds a group to what the footer will say, and an anchor where one is due. */
-void frn_segment_count_group(frn_segment *segment, const fmt_group *group, uint64_t offset, uint64_t size, uint32_t records,
-                             int64_t first_time_ns, int64_t last_time_ns);
+void frn_segment_count_group(frn_segment *segment, const fmt_group *group, uint64_t offset, uint64_t size,
+                             uint32_t records, int64_t first_time_ns, int64_t last_time_ns);
 firn_status frn_segments_push(frn_log *log, frn_segments *segments, frn_segment *segment) FIRN_NODISCARD;
 /** Makes room so that the next `more` pushes cannot fail. */
 firn_status frn_segments_reserve(frn_log *log, frn_segments *segments, size_t more) FIRN_NODISCARD;
@@ -216,8 +220,8 @@ firn_status frn_segments_reserve(frn_log *log, frn_segments *segments, size_t mo
 typedef struct frn_manifest_found {
     fmt_verdict verdicts[2];
     bool missing[2];
-    int best;              /**< The slot that is believed: 0 or 1; -1 none. */
-    bool equal;            /**< Both are good and of one generation. */
+    int best;   /**< The slot that is believed: 0 or 1; -1 none. */
+    bool equal; /**< Both are good and of one generation. */
 } frn_manifest_found;
 
 firn_status frn_manifest_alloc(frn_log *log, firn_error *err) FIRN_NODISCARD;
@@ -253,6 +257,8 @@ void frn_flight_send(frn_log *log);
 void frn_flight_send_due(frn_log *log);
 /** Sends footers of segments whose groups are all durable. */
 void frn_flight_seal(frn_log *log);
+/** Those who wait for room look again. Any lock. */
+void frn_log_room_changed(frn_log *log);
 /** Stops writing for good. Any lock but list. Wakes everybody (futex words only). */
 void frn_log_poison(frn_log *log, int os_errno, const firn_error *why);
 
@@ -261,12 +267,16 @@ void frn_log_poison(frn_log *log, int os_errno, const firn_error *why);
 /** Where recovery stands before something, and what it can mean. See docs/recovery.md. */
 typedef enum frn_recovery_place {
     FRN_PLACE_SLOT,   /**< A slot of the manifest. Witness: the other slot is good. */
-    FRN_PLACE_FILE,   /**< The file of a named segment is missing or too short for its header. Witness: it may hold records. */
+    FRN_PLACE_FILE,   /**< The file of a named segment is missing or too short for its header. Witness: it may hold
+                         records. */
     FRN_PLACE_HEADER, /**< The header of a named segment. Witness: a group in it verifies. */
     FRN_PLACE_GROUP,  /**< The group that should come next. Witness: something proves that it was durable. */
     FRN_PLACE_FOOTER  /**< The footer of a segment. Witness: it was certainly written. */
 } frn_recovery_place;
-enum { FRN_PLACES = FRN_PLACE_FOOTER + 1, FRN_VERDICTS = FMT_PADDING + 1 };
+enum {
+    FRN_PLACES = FRN_PLACE_FOOTER + 1,
+    FRN_VERDICTS = FMT_PADDING + 1
+};
 
 typedef enum frn_recovery_action {
     FRN_ACTION_ACCEPT, /**< Believe it. */
@@ -285,15 +295,15 @@ frn_recovery_action frn_recovery_decide(frn_recovery_place place, fmt_verdict ve
 /** A segment's bytes by groups, read ahead into one buffer. One thread at a time. */
 typedef struct frn_walk {
     frn_log *log;
-    frn_file *file;        /**< Borrowed. */
+    frn_file *file; /**< Borrowed. */
     uint64_t number;
     uint64_t incarnation;
     uint32_t salt;
-    uint64_t end;          /**< Groups must end here or before. */
-    bool device;           /**< Read past the page cache. */
+    uint64_t end; /**< Groups must end here or before. */
+    bool device;  /**< Read past the page cache. */
     uint8_t *buffer;
-    size_t capacity;       /**< A multiple of the alignment. */
-    uint64_t at;           /**< File offset of buffer[0]. */
+    size_t capacity; /**< A multiple of the alignment. */
+    uint64_t at;     /**< File offset of buffer[0]. */
     size_t filled;
     uint64_t bytes_read;
 } frn_walk;
@@ -303,10 +313,13 @@ firn_status frn_walk_init(frn_walk *walk, frn_log *log, size_t buffer_size) FIRN
 void frn_walk_done(frn_walk *walk);
 /** Goes to a segment; the buffer is forgotten. */
 void frn_walk_enter(frn_walk *walk, frn_file *file, uint64_t number, uint64_t incarnation, uint64_t end);
-/** Makes size bytes at offset (a multiple of the alignment) readable; *out_data NULL: the file or the segment ends before. */
-firn_status frn_walk_bytes(frn_walk *walk, uint64_t offset, size_t size, const uint8_t **out_data, firn_error *err) FIRN_NODISCARD;
+/** Makes size bytes at offset (a multiple of the alignment) readable; *out_data NULL: the file or the segment ends
+ * before. */
+firn_status frn_walk_bytes(frn_walk *walk, uint64_t offset, size_t size, const uint8_t **out_data,
+                           firn_error *err) FIRN_NODISCARD;
 /** Judges the header of the group at offset. */
-firn_status frn_walk_header(frn_walk *walk, uint64_t offset, fmt_verdict *out_verdict, fmt_group *out_group, firn_error *err) FIRN_NODISCARD;
+firn_status frn_walk_header(frn_walk *walk, uint64_t offset, fmt_verdict *out_verdict, fmt_group *out_group,
+                            firn_error *err) FIRN_NODISCARD;
 /** Judges the whole group; *out_data: its bytes, until the next call; *out_bad: offset in it of what is wrong. */
 firn_status frn_walk_group(frn_walk *walk, uint64_t offset, fmt_verdict *out_verdict, fmt_group *out_group,
                            const uint8_t **out_data, size_t *out_bad, firn_error *err) FIRN_NODISCARD;

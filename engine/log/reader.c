@@ -3,8 +3,8 @@
  * reader.c — read durable records forward from a seq, and one by its seq.
  *
  * The bytes go from the kernel into the reader's buffer and are handed out from there; each record is verified where it
- * lies. Only groups up to a durable seq are read, so everything read has settled, but the buffer may hold older bytes of
- * a place that was written meanwhile: what does not verify is read again once before it is called damage.
+ * lies. Only groups up to a durable seq are read, so everything read has settled, but the buffer may hold older bytes
+ * of a place that was written meanwhile: what does not verify is read again once before it is called damage.
  */
 #include "engine/log/files.h"
 
@@ -15,24 +15,27 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { READER_BUFFER = 1024 * 1024, GET_BUFFER = 64 * 1024 };
+enum {
+    READER_BUFFER = 1024 * 1024,
+    GET_BUFFER = 64 * 1024
+};
 
 struct frn_log_reader {
     frn_log *log;
     frn_walk walk;
     const frn_segment *segment; /* NULL: to be sought. */
     frn_log_file *file;
-    uint64_t offset;            /* Of the next group. */
-    uint64_t expected;          /* The next seq to give out. */
-    uint64_t joint;             /* The seq that the next group must begin with; 0: any at or before expected. */
+    uint64_t offset;   /* Of the next group. */
+    uint64_t expected; /* The next seq to give out. */
+    uint64_t joint;    /* The seq that the next group must begin with; 0: any at or before expected. */
     fmt_group group;
-    const uint8_t *data;        /* The group in the buffer; NULL: none. */
+    const uint8_t *data; /* The group in the buffer; NULL: none. */
     uint64_t group_offset;
-    size_t batch_at;            /* Offset of the next batch in data. */
+    size_t batch_at; /* Offset of the next batch in data. */
     fmt_batch batch;
-    size_t record_at;           /* Offset of the next record in data; 0: go to the next batch. */
-    uint64_t record_seq;        /* Its seq. */
-    firn_error damage;          /* Sticks. */
+    size_t record_at;    /* Offset of the next record in data; 0: go to the next batch. */
+    uint64_t record_seq; /* Its seq. */
+    firn_error damage;   /* Sticks. */
 };
 
 firn_status frn_log_reader_open(frn_log *log, uint64_t first_seq, size_t buffer_size, frn_log_reader **out_reader,
@@ -63,8 +66,8 @@ void frn_log_reader_close(frn_log_reader *reader)
 }
 
 /* Says what is wrong at an offset of the segment, and keeps saying it. */
-static firn_status damaged(frn_log_reader *reader, uint16_t detail, const char *what, uint64_t offset, fmt_verdict verdict,
-                           firn_error *err)
+static firn_status damaged(frn_log_reader *reader, uint16_t detail, const char *what, uint64_t offset,
+                           fmt_verdict verdict, firn_error *err)
 {
     (void)frn_fail_detail(&reader->damage, FIRN_ECORRUPT, detail, "segment %" PRIu64 ": %s at %" PRIu64 ": %s",
                           reader->segment->number, what, offset, fmt_verdict_text(verdict));
@@ -117,7 +120,8 @@ static firn_status load_group(frn_log_reader *reader, firn_error *err)
     for (int attempt = 0; attempt < 2; attempt++) {
         status = frn_walk_header(walk, reader->offset, &verdict, &reader->group, err);
         if (status == FIRN_OK && verdict == FMT_OK &&
-            (reader->group.first_seq > reader->expected || (reader->joint != 0 && reader->group.first_seq != reader->joint))) {
+            (reader->group.first_seq > reader->expected ||
+             (reader->joint != 0 && reader->group.first_seq != reader->joint))) {
             verdict = FMT_ORDER;
         }
         if (status == FIRN_OK && verdict == FMT_OK) {
@@ -151,8 +155,8 @@ static firn_status load_batch(frn_log_reader *reader, firn_error *err)
     size_t end = FMT_GROUP_HEADER + reader->group.content_size;
 
     while (reader->batch_at < end) {
-        fmt_verdict verdict =
-            fmt_batch_decode(reader->data + reader->batch_at, end - reader->batch_at, reader->walk.salt, &reader->batch);
+        fmt_verdict verdict = fmt_batch_decode(reader->data + reader->batch_at, end - reader->batch_at,
+                                               reader->walk.salt, &reader->batch);
 
         if (verdict == FMT_OK && reader->batch.first_seq > reader->expected) {
             verdict = FMT_ORDER;
@@ -179,11 +183,12 @@ static firn_status load_record(frn_log_reader *reader, fmt_record *out_record, f
     size_t size;
 
     do {
-        fmt_verdict verdict = fmt_record_decode(reader->data + reader->record_at, end - reader->record_at, reader->walk.salt,
-                                                reader->record_seq, &record, &size);
+        fmt_verdict verdict = fmt_record_decode(reader->data + reader->record_at, end - reader->record_at,
+                                                reader->walk.salt, reader->record_seq, &record, &size);
 
         if (verdict != FMT_OK) {
-            return damaged(reader, FIRN_DETAIL_RECORD, "record", reader->group_offset + reader->record_at, verdict, err);
+            return damaged(reader, FIRN_DETAIL_RECORD, "record", reader->group_offset + reader->record_at, verdict,
+                           err);
         }
         reader->record_at += size;
         reader->record_seq++;
@@ -235,8 +240,8 @@ firn_status frn_log_reader_next(frn_log_reader *reader, uint64_t last_seq, frn_l
     return FIRN_OK;
 }
 
-firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record, uint64_t *out_batch_first,
-                        uint32_t *out_batch_count, int64_t *out_time_ns, firn_error *err)
+firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record,
+                        uint64_t *out_batch_first, uint32_t *out_batch_count, int64_t *out_time_ns, firn_error *err)
 {
     frn_log_reader *reader = NULL;
     frn_log_record found;

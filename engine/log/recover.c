@@ -2,17 +2,18 @@
 /*
  * recover.c — find out what a log holds: segments, the last record, torn tail or damage. Writes nothing.
  *
- * Happy path: the manifest names the segments in log order. A sealed one is believed by its footer, whose range and chain
- * must join what came before. In one without footer the groups are walked: the next is accepted if it verifies, begins at
- * the expected seq, carries the crc of its predecessor, and its incarnation owns its range. The walk goes on in the next
- * segment; the last group accepted anywhere is the end of the log.
+ * Happy path: the manifest names the segments in log order. A sealed one is believed by its footer, whose range and
+ * chain must join what came before. In one without footer the groups are walked: the next is accepted if it verifies,
+ * begins at the expected seq, carries the crc of its predecessor, and its incarnation owns its range. The walk goes on
+ * in the next segment; the last group accepted anywhere is the end of the log.
  *
- * Torn tail or damage: behind the end, everything that can prove that more was durable is a witness: a group that verifies
- * by itself and whose durable field reaches the expected seq, a footer, the manifest (its durable field, the clean mark, the
- * first seq of a later incarnation). If a witness reaches the expected seq, it is damage; otherwise the log ends there.
+ * Torn tail or damage: behind the end, everything that can prove that more was durable is a witness: a group that
+ * verifies by itself and whose durable field reaches the expected seq, a footer, the manifest (its durable field, the
+ * clean mark, the first seq of a later incarnation). If a witness reaches the expected seq, it is damage; otherwise the
+ * log ends there.
  *
- * The tail that no witness covers is read past the page cache: what only a cache holds is not durable. settle.c syncs it
- * before anything of it is exposed.
+ * The tail that no witness covers is read past the page cache: what only a cache holds is not durable. settle.c syncs
+ * it before anything of it is exposed.
  *
  * Why whole-file searches for witnesses and not just the next few groups: they run only after an unclean stop, over the
  * active segment and the spares, and a witness may stand behind any number of lost groups.
@@ -26,7 +27,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { WALK_BUFFER = 1024 * 1024 };
+enum {
+    WALK_BUFFER = 1024 * 1024
+};
 
 const fmt_incarnation *frn_recovery_incarnation(const frn_log *log, uint64_t number)
 {
@@ -80,9 +83,10 @@ static void stop_at(frn_recovery *r, uint64_t number, uint64_t offset, fmt_verdi
     }
 }
 
-/* Searches [offset, end) of the segment that the walk is in for groups that verify by themselves. incarnation 0: any of the
-   history. Returns how many were found. */
-static firn_status search_witnesses(frn_recovery *r, uint64_t offset, uint64_t incarnation, unsigned *out_found, firn_error *err)
+/* Searches [offset, end) of the segment that the walk is in for groups that verify by themselves. incarnation 0: any of
+   the history. Returns how many were found. */
+static firn_status search_witnesses(frn_recovery *r, uint64_t offset, uint64_t incarnation, unsigned *out_found,
+                                    firn_error *err)
 {
     frn_walk *walk = &r->walk;
     uint64_t start = offset;
@@ -100,17 +104,19 @@ static firn_status search_witnesses(frn_recovery *r, uint64_t offset, uint64_t i
         if (data == NULL) {
             break;
         }
-        if (fmt_get32(data + FMT_GROUP_MAGIC) != FMT_GROUP_MAGIC_VALUE || fmt_get64(data + FMT_GROUP_SEGMENT) != walk->number) {
+        if (fmt_get32(data + FMT_GROUP_MAGIC) != FMT_GROUP_MAGIC_VALUE ||
+            fmt_get64(data + FMT_GROUP_SEGMENT) != walk->number) {
             continue;
         }
         group.incarnation = fmt_get64(data + FMT_GROUP_INCARNATION);
-        if (incarnation != 0 ? group.incarnation != incarnation : frn_recovery_incarnation(r->log, group.incarnation) == NULL) {
+        if (incarnation != 0 ? group.incarnation != incarnation
+                             : frn_recovery_incarnation(r->log, group.incarnation) == NULL) {
             continue;
         }
         /* It was meant to stand here: what follows is about this place, whole or not. */
         end = end > offset + r->log->alignment ? end : offset + r->log->alignment;
-        if (fmt_group_decode(data, FMT_GROUP_HEADER, fmt_salt(r->log->ledger_id, walk->number, group.incarnation), offset,
-                             walk->number, group.incarnation, &group) != FMT_OK) {
+        if (fmt_group_decode(data, FMT_GROUP_HEADER, fmt_salt(r->log->ledger_id, walk->number, group.incarnation),
+                             offset, walk->number, group.incarnation, &group) != FMT_OK) {
             continue;
         }
         (*out_found)++;
@@ -152,8 +158,8 @@ static firn_status walk_groups(frn_recovery *r, frn_segment *segment, firn_error
             break;
         }
         frn_walk_summary(&r->walk, data, &group, &records, &first_ns, &last_ns);
-        frn_segment_count_group(segment, &group, offset, fmt_group_size(group.content_size, log->alignment), records, first_ns,
-                                last_ns);
+        frn_segment_count_group(segment, &group, offset, fmt_group_size(group.content_size, log->alignment), records,
+                                first_ns, last_ns);
         testify(r, group.durable);
         r->expected = group.next_seq;
         r->last_crc = group.crc;
@@ -218,7 +224,7 @@ static firn_status judge_header(frn_recovery *r, frn_file *file, uint64_t number
                                 frn_recovery_action *out_action, firn_error *err)
 {
     frn_log *log = r->log;
-    uint8_t bytes[FMT_SEGMENT_HEADER];
+    uint8_t bytes[FMT_ALIGNMENT_MIN]; /* A later version's header may be longer than ours. */
     uint64_t size = 0;
     size_t got;
     unsigned found = 0;
@@ -252,8 +258,9 @@ static firn_status judge_header(frn_recovery *r, frn_file *file, uint64_t number
         (void)frn_place(&r->damage, FIRN_ECORRUPT, number, 0, r->expected);
     }
     if (*out_action == FRN_ACTION_NEWER) {
-        (void)frn_fail(err, FIRN_ENEWER, "segment %" PRIu64 ": header: version %" PRIu32 ", incompatible features %#" PRIx64,
-                       number, out_header->version, out_header->incompatible);
+        (void)frn_fail(err, FIRN_ENEWER,
+                       "segment %" PRIu64 ": header: version %" PRIu32 ", incompatible features %#" PRIx64, number,
+                       out_header->version, out_header->incompatible);
         return frn_place(err, FIRN_ENEWER, number, 0, 0);
     }
     return FIRN_OK;
@@ -337,7 +344,8 @@ static firn_status visit_segment(frn_recovery *r, uint64_t number, firn_error *e
         /* Behind the tail of a clean log a segment holds nothing; anywhere else it may. */
         bool witness = !(log->manifest.clean && r->expected > log->manifest.durable);
 
-        if (frn_recovery_decide(FRN_PLACE_FILE, FMT_SHORT, witness) == FRN_ACTION_DAMAGE && r->damage.status == FIRN_OK) {
+        if (frn_recovery_decide(FRN_PLACE_FILE, FMT_SHORT, witness) == FRN_ACTION_DAMAGE &&
+            r->damage.status == FIRN_OK) {
             (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_SEGMENT_MISSING,
                                   "segment %" PRIu64 ": the file %s is missing", number, name);
             (void)frn_place(&r->damage, FIRN_ECORRUPT, number, 0, r->expected);
@@ -400,7 +408,7 @@ static firn_status visit_orphans(frn_recovery *r, firn_error *err)
     }
     for (size_t i = 0; i < r->orphans.count; i++) {
         char name[FRN_SEGMENT_NAME_SIZE];
-        uint8_t bytes[FMT_SEGMENT_HEADER];
+        uint8_t bytes[FMT_ALIGNMENT_MIN]; /* A later version's header may be longer than ours. */
         fmt_segment header;
         frn_file *file = NULL;
         size_t got = 0;
@@ -445,7 +453,8 @@ static void check_clean(frn_recovery *r)
     }
     if (!as_said && end_of(r) >= manifest->durable && r->damage.status == FIRN_OK) {
         (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
-                              "manifest: the log does not end at seq %" PRIu64 " as its clean mark says, but at %" PRIu64,
+                              "manifest: the log does not end at seq %" PRIu64
+                              " as its clean mark says, but at %" PRIu64,
                               manifest->durable, end_of(r));
         (void)frn_place(&r->damage, FIRN_ECORRUPT, r->stop.number, r->stop.offset, r->expected);
     }
@@ -462,10 +471,10 @@ static void judge_end(frn_recovery *r)
     action = frn_recovery_decide(FRN_PLACE_GROUP, FMT_CHECKSUM, r->witness >= r->expected);
     if (action == FRN_ACTION_DAMAGE && r->damage.status == FIRN_OK) {
         frn_segment_name(r->stop.number, name);
-        (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_GROUP,
-                              "segment %" PRIu64 " (%s): group at %" PRIu64 " with seq %" PRIu64 ": %s, but seq %" PRIu64
-                              " was durable",
-                              r->stop.number, name, r->stop.offset, r->expected, fmt_verdict_text(r->stop.verdict), r->witness);
+        (void)frn_fail_detail(
+            &r->damage, FIRN_ECORRUPT, FIRN_DETAIL_GROUP,
+            "segment %" PRIu64 " (%s): group at %" PRIu64 " with seq %" PRIu64 ": %s, but seq %" PRIu64 " was durable",
+            r->stop.number, name, r->stop.offset, r->expected, fmt_verdict_text(r->stop.verdict), r->witness);
         (void)frn_place(&r->damage, FIRN_ECORRUPT, r->stop.number, r->stop.offset, r->expected);
     }
 }

@@ -15,23 +15,23 @@ typedef struct frn_numbers {
 typedef struct frn_recovery {
     frn_log *log;
     frn_walk walk;
-    bool live;              /**< A writer is at work: what is read may be changing. */
-    uint64_t expected;      /**< The seq that the next group must begin with. */
-    uint32_t last_crc;      /**< crc of the last group accepted. */
-    int64_t last_time_ns;   /**< Timestamp of the last batch accepted. */
-    uint64_t witness;       /**< The highest seq that something proves to have been durable. */
+    bool live;            /**< A writer is at work: what is read may be changing. */
+    uint64_t expected;    /**< The seq that the next group must begin with. */
+    uint32_t last_crc;    /**< crc of the last group accepted. */
+    int64_t last_time_ns; /**< Timestamp of the last batch accepted. */
+    uint64_t witness;     /**< The highest seq that something proves to have been durable. */
     struct {
-        uint64_t number;    /**< 0: nowhere yet. */
+        uint64_t number; /**< 0: nowhere yet. */
         uint64_t offset;
         uint64_t seq;
         fmt_verdict verdict;
-    } stop;                 /**< Where the walk could not go on. */
-    uint64_t cut_bytes;     /**< Bytes behind the end, up to the last place that looks written by this incarnation. */
-    uint64_t cut_next_seq;  /**< Behind the last seq that the tail claims to hold; 0 none. */
-    frn_numbers spares;     /**< Clean log: named segments with a good header and no group, in log order. */
-    frn_numbers unused;     /**< Named segments that hold nothing and may be used again. */
-    frn_numbers orphans;    /**< Files of segments that the manifest does not name. */
-    firn_error damage;      /**< Status FIRN_OK: none. */
+    } stop;                /**< Where the walk could not go on. */
+    uint64_t cut_bytes;    /**< Bytes behind the end, up to the last place that looks written by this incarnation. */
+    uint64_t cut_next_seq; /**< Behind the last seq that the tail claims to hold; 0 none. */
+    frn_numbers spares;    /**< Clean log: named segments with a good header and no group, in log order. */
+    frn_numbers unused;    /**< Named segments that hold nothing and may be used again. */
+    frn_numbers orphans;   /**< Files of segments that the manifest does not name. */
+    firn_error damage;     /**< Status FIRN_OK: none. */
 } frn_recovery;
 
 /** Reads everything that the manifest in r->log names. r is zero but for log and live. Fills in log->segments. */
@@ -42,8 +42,8 @@ void frn_recovery_done(frn_recovery *r);
 const fmt_incarnation *frn_recovery_incarnation(const frn_log *log, uint64_t number);
 firn_status frn_recovery_number(frn_log *log, frn_numbers *numbers, uint64_t number, firn_error *err) FIRN_NODISCARD;
 
-/** Makes what a scan found the truth: settles the tail, raises the incarnation if need be, rewrites the manifest, makes the
-    first segment. The lock is held and there is no damage. */
+/** Makes what a scan found the truth: settles the tail, raises the incarnation if need be, rewrites the manifest, makes
+   the first segment. The lock is held and there is no damage. */
 firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found, firn_error *err) FIRN_NODISCARD;
 
 /** Syncs the files that hold an unclean tail: what was read of it past the cache cannot be lost any more. */
@@ -51,6 +51,7 @@ firn_status frn_recovery_sync(frn_recovery *r, firn_error *err) FIRN_NODISCARD;
 
 /** Opens a log for reading, and tells what verify wants to know beyond that. */
 firn_status frn_log_look(frn_heap *heap, frn_io *io, const frn_log_options *options, frn_log **out_log,
-                         frn_manifest_found *out_found, bool *out_live, uint64_t *out_tail_bytes, firn_error *err) FIRN_NODISCARD;
+                         frn_manifest_found *out_found, bool *out_live, uint64_t *out_tail_bytes,
+                         firn_error *err) FIRN_NODISCARD;
 
 #endif

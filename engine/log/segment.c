@@ -77,8 +77,8 @@ void frn_segment_free(frn_log *log, frn_segment *segment)
     frn_free(log->heap, segment);
 }
 
-void frn_segment_count_group(frn_segment *segment, const fmt_group *group, uint64_t offset, uint64_t size, uint32_t records,
-                             int64_t first_time_ns, int64_t last_time_ns)
+void frn_segment_count_group(frn_segment *segment, const fmt_group *group, uint64_t offset, uint64_t size,
+                             uint32_t records, int64_t first_time_ns, int64_t last_time_ns)
 {
     fmt_footer *counts = &segment->counts;
     uint8_t crc[4];

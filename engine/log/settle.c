@@ -2,15 +2,17 @@
 /*
  * settle.c — make what recovery found the truth, and the log ready for writing.
  *
- * After a clean stop: the manifest loses its clean mark, writing goes on behind the last group, in the same incarnation.
+ * After a clean stop: the manifest loses its clean mark, writing goes on behind the last group, in the same
+ * incarnation.
  *
  * After an unclean stop: the files that hold the tail are synced (it was read past the cache); the manifest gets a new
  * incarnation that begins behind the last accepted record, loses the segments that hold nothing, and keeps the cut; and
- * writing begins in a fresh segment. No place that the dead process may have written is written again: bytes of its that
- * land later belong to an incarnation that ended before their seqs.
+ * writing begins in a fresh segment. No place that the dead process may have written is written again: bytes of its
+ * that land later belong to an incarnation that ended before their seqs.
  *
- * What can fail: every step can be cut short by a crash; the next recovery sees either the old manifest or the new one and
- * comes to the same end of the log. An incarnation without records leaves no trace but its number, which is not used again.
+ * What can fail: every step can be cut short by a crash; the next recovery sees either the old manifest or the new one
+ * and comes to the same end of the log. An incarnation without records leaves no trace but its number, which is not
+ * used again.
  */
 #include "engine/log/recovery.h"
 
@@ -98,8 +100,8 @@ static void keep_cut(frn_recovery *r)
     manifest->cuts_count++;
     manifest->cuts_total++;
     frn_trace_say(&r->log->options.trace,
-                  "cut: segment %" PRIu64 " at %" PRIu64 ": %" PRIu64 " bytes, %" PRIu64 " seqs from %" PRIu64, cut.segment,
-                  cut.offset, cut.bytes, cut.seqs_seen, cut.first_seq);
+                  "cut: segment %" PRIu64 " at %" PRIu64 ": %" PRIu64 " bytes, %" PRIu64 " seqs from %" PRIu64,
+                  cut.segment, cut.offset, cut.bytes, cut.seqs_seen, cut.first_seq);
 }
 
 /* The history gets a new incarnation that begins at the expected seq. */
@@ -107,7 +109,8 @@ static firn_status raise_incarnation(frn_recovery *r, firn_error *err)
 {
     fmt_manifest *manifest = &r->log->manifest;
     fmt_incarnation *last = &manifest->incarnations[manifest->incarnations_count - 1];
-    fmt_incarnation next = {.number = last->number + 1, .first_seq = r->expected, .segment = manifest->segment_highest + 1};
+    fmt_incarnation next = {
+        .number = last->number + 1, .first_seq = r->expected, .segment = manifest->segment_highest + 1};
 
     if (last->first_seq == next.first_seq) {
         /* The last one got no record: only its number is spent. */
@@ -209,7 +212,8 @@ static firn_status open_spares(frn_recovery *r, firn_error *err)
             if (file != NULL) {
                 log->io->ops->file_close(file);
             }
-            return status < 0 ? status : frn_fail(err, FIRN_ENOMEM, "segment %" PRIu64 ": out of memory", r->spares.at[i]);
+            return status < 0 ? status
+                              : frn_fail(err, FIRN_ENOMEM, "segment %" PRIu64 ": out of memory", r->spares.at[i]);
         }
         spare->file = file;
         log->spares[log->spares_count++] = spare;
@@ -277,7 +281,8 @@ firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found
 
     for (int i = 0; i < 2; i++) {
         if (found->verdicts[i] != FMT_OK) {
-            frn_trace_say(&log->options.trace, "manifest.%d: %s; written anew", i, fmt_verdict_text(found->verdicts[i]));
+            frn_trace_say(&log->options.trace, "manifest.%d: %s; written anew", i,
+                          fmt_verdict_text(found->verdicts[i]));
         }
     }
     if (status == FIRN_OK && !clean) {

@@ -2,12 +2,13 @@
 /*
  * verify.c — check every byte of a log that carries meaning, trusting nothing but what verifies.
  *
- * First recovery's own scan says where the log ends and whether anything before that end is damaged; then every group of
- * every segment is read and checked, whatever its footer says, and the footer is compared with what was counted. A damaged
- * group is a finding; checking goes on at the next group of the segment that verifies.
+ * First recovery's own scan says where the log ends and whether anything before that end is damaged; then every group
+ * of every segment is read and checked, whatever its footer says, and the footer is compared with what was counted. A
+ * damaged group is a finding; checking goes on at the next group of the segment that verifies.
  *
- * A bad footer is a finding only if it was certainly written: footers are written one at a time, so a later good one of the
- * same incarnation, or a clean mark, proves it. A bad manifest slot is one only under a clean mark; otherwise it may be torn.
+ * A bad footer is a finding only if it was certainly written: footers are written one at a time, so a later good one of
+ * the same incarnation, or a clean mark, proves it. A bad manifest slot is one only under a clean mark; otherwise it
+ * may be torn.
  */
 #include "engine/log/recovery.h"
 
@@ -16,20 +17,22 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { VERIFY_BUFFER = 1024 * 1024 };
+enum {
+    VERIFY_BUFFER = 1024 * 1024
+};
 
 struct verify {
     frn_log *log;
     const firn_verify_options *options;
-    frn_log_apply_fn apply;      /* NULL once there was a finding: records behind a gap make no history. */
+    frn_log_apply_fn apply; /* NULL once there was a finding: records behind a gap make no history. */
     void *apply_arg;
     firn_report report;
     uint64_t expected;
-    uint64_t limit;              /* The last seq to check. */
+    uint64_t limit; /* The last seq to check. */
     uint32_t last_crc;
     int64_t last_time_ns;
     uint64_t bytes_total;
-    bool chain;                  /* The group before was checked: this one must join it. */
+    bool chain; /* The group before was checked: this one must join it. */
 };
 
 static void finding(struct verify *v, const firn_error *error)
@@ -46,8 +49,8 @@ static void find_at(struct verify *v, uint16_t detail, const frn_segment *segmen
 {
     firn_error error = {0};
 
-    (void)frn_fail_detail(&error, FIRN_ECORRUPT, detail, "segment %" PRIu64 ": %s at %" PRIu64 ": %s", segment->number, what,
-                          offset, why);
+    (void)frn_fail_detail(&error, FIRN_ECORRUPT, detail, "segment %" PRIu64 ": %s at %" PRIu64 ": %s", segment->number,
+                          what, offset, why);
     (void)frn_place(&error, FIRN_ECORRUPT, segment->number, offset, v->expected);
     finding(v, &error);
 }
@@ -71,8 +74,8 @@ static firn_status apply_batch(struct verify *v, const frn_segment *segment, uin
     for (uint32_t i = 0; i < batch->count && v->apply != NULL; i++) {
         frn_log_record record = {.batch = batch, .incarnation = segment->incarnation};
         size_t size;
-        fmt_verdict verdict = fmt_record_decode((const uint8_t *)batch->records.data + at, batch->records.size - at, segment->salt,
-                                                batch->first_seq + i, &record.record, &size);
+        fmt_verdict verdict = fmt_record_decode((const uint8_t *)batch->records.data + at, batch->records.size - at,
+                                                segment->salt, batch->first_seq + i, &record.record, &size);
         firn_status status;
 
         if (verdict != FMT_OK) {
@@ -153,7 +156,8 @@ static firn_status resync(frn_walk *walk, uint64_t offset, uint64_t end, uint64_
 }
 
 /* Every group of a segment; *out_counts is what a footer should say. */
-static firn_status check_groups(struct verify *v, frn_segment *segment, frn_walk *walk, frn_segment *counted, firn_error *err)
+static firn_status check_groups(struct verify *v, frn_segment *segment, frn_walk *walk, frn_segment *counted,
+                                firn_error *err)
 {
     uint64_t offset = v->log->alignment;
     uint32_t records;
@@ -180,8 +184,8 @@ static firn_status check_groups(struct verify *v, frn_segment *segment, frn_walk
         }
         frn_walk_summary(walk, data, &group, &records, &first_ns, &last_ns);
         status = take_group(v, segment, walk, offset, &group, data, err);
-        frn_segment_count_group(counted, &group, offset, fmt_group_size(group.content_size, v->log->alignment), records, first_ns,
-                                last_ns);
+        frn_segment_count_group(counted, &group, offset, fmt_group_size(group.content_size, v->log->alignment), records,
+                                first_ns, last_ns);
         offset += fmt_group_size(group.content_size, v->log->alignment);
         if (status == FIRN_OK) {
             status = progress(v, err);
@@ -197,9 +201,9 @@ static void check_footer(struct verify *v, frn_segment *segment, const frn_segme
     const fmt_footer *should = &counted->counts;
 
     if (is->groups != should->groups || is->batches != should->batches || is->records != should->records ||
-        is->groups_crc != should->groups_crc || is->end_offset != should->end_offset || is->last_crc != should->last_crc ||
-        is->anchors_count != should->anchors_count || is->first_time_ns != should->first_time_ns ||
-        is->last_time_ns != should->last_time_ns) {
+        is->groups_crc != should->groups_crc || is->end_offset != should->end_offset ||
+        is->last_crc != should->last_crc || is->anchors_count != should->anchors_count ||
+        is->first_time_ns != should->first_time_ns || is->last_time_ns != should->last_time_ns) {
         find_at(v, FIRN_DETAIL_FOOTER, segment, frn_segment_data_end(v->log, segment->size), "footer",
                 "does not agree with the groups");
         return;
@@ -271,10 +275,11 @@ static void check_slots(struct verify *v, const frn_manifest_found *found)
 
     for (int i = 0; i < 2; i++) {
         if (v->log->manifest.clean && (found->verdicts[i] != FMT_OK || (i != found->best && !found->equal))) {
-            (void)frn_fail_detail(&error, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST, "manifest.%d: %s; the other slot is good", i,
-                                  found->missing[i]                ? "missing"
+            (void)frn_fail_detail(&error, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
+                                  "manifest.%d: %s; the other slot is good", i,
+                                  found->missing[i]              ? "missing"
                                   : found->verdicts[i] != FMT_OK ? fmt_verdict_text(found->verdicts[i])
-                                                                  : "older than the other");
+                                                                 : "older than the other");
             finding(v, &error);
         }
     }

@@ -60,7 +60,8 @@ firn_status frn_walk_bytes(frn_walk *walk, uint64_t offset, size_t size, const u
         wanted = walk->end - offset < walk->capacity ? (size_t)(walk->end - offset) : walk->capacity;
         walk->at = offset;
         walk->filled = 0;
-        status = (walk->device ? ops->read_device : ops->read)(walk->file, walk->buffer, wanted, offset, &walk->filled, err);
+        status =
+            (walk->device ? ops->read_device : ops->read)(walk->file, walk->buffer, wanted, offset, &walk->filled, err);
         if (status < 0) {
             walk->filled = 0;
             return frn_place(err, status, walk->number, offset, 0);
@@ -74,7 +75,8 @@ firn_status frn_walk_bytes(frn_walk *walk, uint64_t offset, size_t size, const u
     return FIRN_OK;
 }
 
-firn_status frn_walk_header(frn_walk *walk, uint64_t offset, fmt_verdict *out_verdict, fmt_group *out_group, firn_error *err)
+firn_status frn_walk_header(frn_walk *walk, uint64_t offset, fmt_verdict *out_verdict, fmt_group *out_group,
+                            firn_error *err)
 {
     const uint8_t *data;
     firn_status status = frn_walk_bytes(walk, offset, FMT_GROUP_HEADER, &data, err);
@@ -104,7 +106,8 @@ firn_status frn_walk_group(frn_walk *walk, uint64_t offset, fmt_verdict *out_ver
     if (status < 0) {
         return status;
     }
-    *out_verdict = *out_data == NULL ? FMT_SHORT : fmt_group_check(*out_data, (size_t)size, walk->salt, out_group, out_bad);
+    *out_verdict =
+        *out_data == NULL ? FMT_SHORT : fmt_group_check(*out_data, (size_t)size, walk->salt, out_group, out_bad);
     return FIRN_OK;
 }
 
@@ -116,7 +119,8 @@ void frn_walk_summary(const frn_walk *walk, const uint8_t *data, const fmt_group
 
     *out_records = 0;
     for (uint32_t i = 0; i < group->batches; i++) {
-        fmt_verdict verdict = fmt_batch_decode(data + at, FMT_GROUP_HEADER + group->content_size - at, walk->salt, &batch);
+        fmt_verdict verdict =
+            fmt_batch_decode(data + at, FMT_GROUP_HEADER + group->content_size - at, walk->salt, &batch);
 
         assert(verdict == FMT_OK);
         (void)verdict;

@@ -6,10 +6,15 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+
+#include <cmocka.h>
 
 int io_child_run(void (*fn)(void *arg), void *arg)
 {
@@ -31,6 +36,16 @@ int io_child_run(void (*fn)(void *arg), void *arg)
         }
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void io_child_test_at(void (*fn)(void *arg), void *arg, const char *file, int line)
+{
+    int outcome = io_child_run(fn, arg);
+
+    if (outcome == IO_CHILD_SKIPPED) {
+        skip();
+    }
+    _assert_int_equal((uintmax_t)outcome, IO_CHILD_GOOD, file, line);
 }
 
 void io_child_forbid(int system_call, int os_errno)

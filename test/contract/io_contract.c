@@ -5,17 +5,22 @@
 #include "engine/base/thread.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include <cmocka.h>
 
-enum { DEPTH = 16, SECOND_NS = 1000000000 };
+enum {
+    DEPTH = 16,
+    SECOND_NS = 1000000000
+};
 
 /* What each test starts from: an empty disk with one instance on it. */
 typedef struct fixture {
@@ -479,7 +484,9 @@ struct pair {
     frn_word moved;
 };
 
-enum { PAIR_WRITES = 400 };
+enum {
+    PAIR_WRITES = 400
+};
 
 static void queue_many(void *arg)
 {
@@ -494,7 +501,6 @@ static void queue_many(void *arg)
             (void)frn_word_wait(&pair->moved, seen, -1);
             seen = atomic_load(&pair->moved);
         }
-        /* The buffer is free: its last write, DEPTH writes ago at least, was reaped in the order of tags by block. */
         if (i % 5 == 4) {
             f->io->ops->queue_sync(pair->file, i);
         } else {
@@ -591,6 +597,104 @@ static void test_queueing_thread_ends(void **state)
     f->io->ops->file_close(pair.file);
 }
 
+struct blocking {
+    fixture *f;
+    char name[2];
+    firn_status status;
+};
+
+static void block_many(void *arg)
+{
+    struct blocking *blocking = arg;
+    frn_io *io = blocking->f->io;
+    frn_file *file = NULL;
+    char data[4], back[4];
+    size_t got;
+
+    blocking->status = io->ops->open(io, blocking->name, FRN_IO_CREATE, &file, NULL);
+    for (unsigned i = 0; i < 20 && blocking->status == FIRN_OK; i++) {
+        memset(data, blocking->name[0] + (int)(i % 7), sizeof data);
+        blocking->status = io->ops->write(file, data, sizeof data, 3 * i, NULL);
+        if (blocking->status == FIRN_OK) {
+            blocking->status = io->ops->read(file, back, sizeof back, 3 * i, &got, NULL);
+        }
+        if (blocking->status == FIRN_OK && (got != sizeof back || memcmp(data, back, sizeof back) != 0)) {
+            blocking->status = FIRN_ECORRUPT;
+        }
+    }
+    if (file != NULL) {
+        io->ops->file_close(file);
+    }
+}
+
+/* The blocking side serves several threads, each with a file of its own, while the queue is busy. */
+static void test_blocking_side_of_many_threads(void **state)
+{
+    fixture *f = *state;
+    struct blocking blocking[3] = {{f, "a", FIRN_OK}, {f, "b", FIRN_OK}, {f, "c", FIRN_OK}};
+    frn_thread threads[3] = {{0}};
+    frn_file *file = make_segment(f, "one", DEPTH);
+
+    open_queue(f, NULL);
+    memset(f->buffers, 9, (size_t)DEPTH * f->facts.alignment);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(frn_thread_start(&threads[i], "block", block_many, &blocking[i]), FIRN_OK);
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        f->io->ops->queue_write(file, part(f, 0), f->facts.alignment, 0, false, i);
+        f->io->ops->queue_send(f->io);
+        reap_one(f, i, f->facts.alignment);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        frn_thread_join(&threads[i]);
+        assert_int_equal(blocking[i].status, FIRN_OK);
+    }
+    f->io->ops->file_close(file);
+}
+
+static _Atomic unsigned interruptions;
+
+static void interrupt(int signal_number)
+{
+    (void)signal_number;
+    atomic_fetch_add(&interruptions, 1);
+}
+
+/* Signals that interrupt system calls change no result. */
+static void test_interrupted(void **state)
+{
+    fixture *f = *state;
+    struct sigaction action = {.sa_handler = interrupt}, before;
+    struct itimerval every = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
+    size_t block = f->facts.alignment;
+    frn_file *file = make_segment(f, "one", DEPTH);
+    uint64_t written;
+    unsigned rounds = 0;
+
+    open_queue(f, NULL);
+    memset(f->buffers, 4, (size_t)DEPTH * block);
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &every, NULL), 0);
+    atomic_store(&interruptions, 0);
+    while (atomic_load(&interruptions) < 20 || rounds < 5) {
+        frn_completion ended;
+
+        assert_ok(f, f->io->ops->fill(file, DEPTH * block, &written, &f->err));
+        assert_ok(f, f->io->ops->write(file, f->buffers, 2 * block, 0, &f->err));
+        assert_ok(f, f->io->ops->sync(file, &f->err));
+        f->io->ops->queue_write(file, part(f, 0), block, 2 * block, true, rounds);
+        f->io->ops->queue_send(f->io);
+        reap_one(f, rounds, (int64_t)block);
+        assert_int_equal(f->io->ops->reap(f->io, &ended, 1, 300000), 0);
+        assert_bytes(f, file, 0, 3 * block, 4);
+        assert_bytes(f, file, 3 * block, block, 0);
+        rounds++;
+    }
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+    f->io->ops->file_close(file);
+}
+
 /* The queue may be set up again, with another depth and other memory, when nothing is in flight. */
 static void test_queue_opened_again(void **state)
 {
@@ -599,11 +703,18 @@ static void test_queue_opened_again(void **state)
     frn_file *file = make_segment(f, "one", 4);
 
     for (unsigned i = 0; i < 3; i++) {
-        assert_ok(f, f->io->ops->queue_open(f->io, NULL, i == 1 ? NULL : f->buffers, block, i == 1 ? 0 : 2, i + 1, &f->err));
+        void *buffers = i == 1 ? NULL : f->buffers;
+        unsigned depth = (const unsigned[]){1, 2, 100}[i];
+
+        assert_ok(f, f->io->ops->queue_open(f->io, NULL, buffers, block, buffers == NULL ? 0 : 2, depth, &f->err));
         memset(part(f, 3), 'x', block);
-        f->io->ops->queue_write(file, part(f, 3), block, i * block, true, i);
+        for (unsigned k = 0; k < depth; k++) {
+            f->io->ops->queue_write(file, part(f, 3), block, i * block, true, i);
+        }
         f->io->ops->queue_send(f->io);
-        reap_one(f, i, (int64_t)block);
+        for (unsigned k = 0; k < depth; k++) {
+            reap_one(f, i, (int64_t)block);
+        }
     }
     assert_bytes(f, file, 0, 3 * block, 'x');
     f->io->ops->file_close(file);
@@ -731,8 +842,11 @@ static void test_no_memory(void **state)
 int frn_io_contract_run(const frn_io_contract_factory *factory)
 {
     fixture state = {.factory = factory};
-#define ROW(function) {.name = #function, .test_func = function, .setup_func = set_up, .teardown_func = tear_down, \
-                       .initial_state = &state}
+#define ROW(function)                                                                               \
+    {                                                                                               \
+        .name = #function, .test_func = function, .setup_func = set_up, .teardown_func = tear_down, \
+        .initial_state = &state                                                                     \
+    }
     const struct CMUnitTest tests[] = {
         ROW(test_create_and_open),
         ROW(test_longest_name),
@@ -749,6 +863,8 @@ int frn_io_contract_run(const frn_io_contract_factory *factory)
         ROW(test_reap_is_woken),
         ROW(test_two_threads),
         ROW(test_queueing_thread_ends),
+        ROW(test_blocking_side_of_many_threads),
+        ROW(test_interrupted),
         ROW(test_queue_opened_again),
         ROW(test_ring_bytes),
         ROW(test_facts),

@@ -8,7 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum kind { KIND_URING, KIND_URING_EVENTFD, KIND_PORTABLE } kind;
+typedef enum kind {
+    KIND_URING,
+    KIND_URING_EVENTFD,
+    KIND_PORTABLE
+} kind;
 
 typedef struct folder_disk {
     kind kind;
@@ -77,10 +81,8 @@ static void memory_close(void *arg)
 int main(void)
 {
     folder_disk disks[] = {
-        {.kind = KIND_URING, .parent = "."},
-        {.kind = KIND_URING, .parent = "/dev/shm"},
-        {.kind = KIND_URING_EVENTFD, .parent = "."},
-        {.kind = KIND_PORTABLE, .parent = "."},
+        {.kind = KIND_URING, .parent = "."},           {.kind = KIND_URING, .parent = "/dev/shm"},
+        {.kind = KIND_URING_EVENTFD, .parent = "."},   {.kind = KIND_PORTABLE, .parent = "."},
         {.kind = KIND_PORTABLE, .parent = "/dev/shm"},
     };
     memory_disk memory = {.disk = NULL};

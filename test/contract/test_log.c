@@ -11,22 +11,29 @@
 
 #include <cmocka.h>
 
-enum { SEGMENT = 64 * 1024 };
+enum {
+    SEGMENT = 64 * 1024
+};
 
 /* What a test stands on: a place for files and a way to open it. */
 struct place {
     const char *name;
     firn_io_path path;
     bool memory;
+    firn_durable_method method;
     frn_heap heap;
     frn_memory_disk *disk;
     char folder[64];
 };
 
 static struct place places[] = {
-    {.name = "memory", .memory = true},
-    {.name = "portable", .path = FIRN_IO_PORTABLE},
-    {.name = "io_uring", .path = FIRN_IO_URING},
+    {.name = "memory", .memory = true, .method = FIRN_DURABLE_DIRECT_DSYNC},
+    {.name = "memory, synced", .memory = true, .method = FIRN_DURABLE_BUFFERED_SYNC},
+    {.name = "portable", .path = FIRN_IO_PORTABLE, .method = FIRN_DURABLE_DIRECT_DSYNC},
+    {.name = "portable, synced", .path = FIRN_IO_PORTABLE, .method = FIRN_DURABLE_BUFFERED_SYNC},
+    {.name = "io_uring", .path = FIRN_IO_URING, .method = FIRN_DURABLE_DIRECT_DSYNC},
+    {.name = "io_uring, synced", .path = FIRN_IO_URING, .method = FIRN_DURABLE_DIRECT_SYNC},
+    {.name = "io_uring, buffered and synced", .path = FIRN_IO_URING, .method = FIRN_DURABLE_BUFFERED_SYNC},
 };
 
 static void ok_at(firn_status status, const firn_error *err, const char *file, int line)
@@ -61,7 +68,7 @@ static int setup(void **state)
     if (place->memory) {
         assert_ok(frn_memory_disk_new(&place->heap, &place->disk, &err));
     } else {
-        (void)strcpy(place->folder, "log-XXXXXX");
+        (void)snprintf(place->folder, sizeof place->folder, "log-XXXXXX");
         assert_non_null(mkdtemp(place->folder));
     }
     return 0;
@@ -88,15 +95,16 @@ static const frn_log_options plain = {
     .spare_segments = 2,
     .groups_in_flight_max = 4,
     .group_size_max = SEGMENT,
-    .durable_method = FIRN_DURABLE_DIRECT_DSYNC,
 };
 
 static frn_log *open_log(frn_io *io, struct place *place, const frn_log_options *options)
 {
+    frn_log_options with_method = *options;
     firn_error err = {0};
     frn_log *log = NULL;
 
-    assert_ok(frn_log_open(&place->heap, io, options, &log, &err));
+    with_method.durable_method = place->method;
+    assert_ok(frn_log_open(&place->heap, io, &with_method, &log, &err));
     return log;
 }
 
@@ -306,9 +314,43 @@ static void test_get(void **state)
         assert_int_equal(batch_first, (seq - 1) / 4 * 4 + 1);
         assert_int_equal(buf.size, body_size(seq));
     }
-    assert_int_equal(frn_log_get(log, last + 1, &buf, &record, &batch_first, &batch_count, &time_ns, &err), FIRN_ENOTFOUND);
+    assert_int_equal(frn_log_get(log, last + 1, &buf, &record, &batch_first, &batch_count, &time_ns, &err),
+                     FIRN_ENOTFOUND);
     assert_int_equal(frn_log_get(log, 0, &buf, &record, &batch_first, &batch_count, &time_ns, &err), FIRN_ENOTFOUND);
     firn_buf_free(&buf);
+    assert_ok(frn_log_close(log, &err));
+    io->ops->close(io);
+}
+
+/* Where the ring carries the writes, the bytes that it completed are the bytes that the log says it wrote, no more and
+   no less: zeros of new segments, headers, groups, footers, manifests. */
+static void test_every_write_through_the_ring(void **state)
+{
+    struct place *place = *state;
+    frn_log_options options = plain;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    frn_io_facts before, after;
+    firn_stats stats = {0};
+    frn_log *log;
+
+    options.threads = false;
+    assert_ok(frn_log_create(&place->heap, io, &options, &err));
+    io->ops->facts(io, &before);
+    log = open_log(io, place, &options);
+    for (int i = 0; i < 200; i++) {
+        (void)append(log, 2, 0, true);
+    }
+    while (frn_log_step_make(log) || frn_log_drive(log, 0)) {
+    }
+    frn_log_stat(log, &stats);
+    io->ops->facts(io, &after);
+    if (place->path == FIRN_IO_URING) {
+        assert_int_equal(after.ring_bytes - before.ring_bytes, stats.bytes_filled + stats.bytes_written);
+    } else {
+        assert_int_equal(after.ring_bytes, 0);
+    }
+    assert_true(stats.bytes_written > 200 * 4096);
     assert_ok(frn_log_close(log, &err));
     io->ops->close(io);
 }
@@ -323,6 +365,7 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_large_batch, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_unclean_stop, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_get, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_every_write_through_the_ring, setup, teardown, &places[i]),
         };
 
         (void)fprintf(stderr, "backend %s\n", places[i].name);

@@ -69,24 +69,30 @@ static inline firn_slice text_slice(const char *text)
     return (firn_slice){text, strlen(text)};
 }
 
-enum { SAMPLE_ALIGNMENT = 4096, SAMPLE_OFFSET = 8192, SAMPLE_SEGMENT = 3, SAMPLE_INCARNATION = 2, SAMPLE_SEQ = 100 };
+enum {
+    SAMPLE_ALIGNMENT = 4096,
+    SAMPLE_OFFSET = 8192,
+    SAMPLE_SEGMENT = 3,
+    SAMPLE_INCARNATION = 2,
+    SAMPLE_SEQ = 100
+};
 #define SAMPLE_SALT 0x5a17u
 
 /** A group of two batches: two records with names and a key, then one record with an empty body. */
-typedef struct sample {
+typedef struct group_sample {
     uint8_t *data;
     size_t size;
     fmt_group group;
     size_t second_batch; /**< Offset in data. */
-} sample;
+} group_sample;
 
-static inline sample sample_new(void)
+static inline group_sample sample_new(void)
 {
     static const uint8_t digest[FIRN_DIGEST_SIZE] = {1, 2, 3};
     const firn_slice parts[2] = {text_slice("the body "), text_slice("in two parts")};
     const fmt_name names[2] = {{7, text_slice("first")}, {8, text_slice("second stream")}};
     const fmt_batch_key key = {.scope = text_slice("scope"), .key = text_slice("a key"), .digest = digest};
-    sample sample = {.size = SAMPLE_ALIGNMENT};
+    group_sample sample = {.size = SAMPLE_ALIGNMENT};
     fmt_batch_writer writer;
     uint8_t *content;
     size_t first_size;

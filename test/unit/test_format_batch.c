@@ -5,7 +5,9 @@
 #include "format/bytes.h"
 #include "format/crc32c.h"
 
-enum { CAPACITY = 4096 };
+enum {
+    CAPACITY = 4096
+};
 #define SALT 0xabcdu
 
 static const uint8_t digest[FIRN_DIGEST_SIZE] = {9, 8, 7, 6};
@@ -180,6 +182,7 @@ static void rules_are_kept(void **state)
     assert_int_equal(judge_forged(FMT_BATCH_FIRST_SEQ, 8, 0), FMT_ORDER);
     assert_int_equal(judge_forged(FMT_BATCH_FIRST_SEQ, 8, UINT64_MAX - 2), FMT_ORDER);
     assert_int_equal(judge_forged(FMT_BATCH_FLAGS, 1, 3 | FMT_BATCH_SPARSE), FMT_NEWER);
+    assert_int_equal(judge_forged(FMT_BATCH_FLAGS, 1, 0x80), FMT_NEWER);
     assert_int_equal(judge_forged(FMT_BATCH_FLAGS, 1, FMT_BATCH_KEY), FMT_SYNTAX);
     assert_int_equal(judge_forged(FMT_BATCH_FLAGS, 1, FMT_BATCH_NAMES), FMT_SYNTAX);
     assert_int_equal(judge_forged(trailer, 4, 0), FMT_SYNTAX);

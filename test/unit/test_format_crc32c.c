@@ -7,9 +7,9 @@
 /** RFC 3720, B.4, and the check value of the CRC catalogues. */
 static void known_vectors(void **state)
 {
-    static const uint8_t read_command[48] = {
-        0x01, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0x04, 0,
-        0,    0,    0, 0x14, 0, 0, 0, 0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t read_command[48] = {0x01, 0xc0, 0, 0, 0, 0, 0,    0, 0,    0, 0, 0,    0, 0, 0, 0,
+                                             0x14, 0,    0, 0, 0, 0, 0x04, 0, 0,    0, 0, 0x14, 0, 0, 0, 0x18,
+                                             0x28, 0,    0, 0, 0, 0, 0,    0, 0x02, 0, 0, 0,    0, 0, 0, 0};
     uint8_t zeros[32] = {0}, ones[32], rising[32], falling[32];
 
     (void)state;
@@ -44,7 +44,9 @@ static void fill(uint8_t *data, size_t size)
 
 static void paths_agree(void **state)
 {
-    enum { BIG = 1 << 20 };
+    enum {
+        BIG = 1 << 20
+    };
     static const size_t lengths[] = {1023, 3071, 3072, 3073, 3264, 6144, 65536, 65537, 1000003, BIG};
     uint8_t *data = malloc(BIG + 16);
 

@@ -25,7 +25,7 @@ static fmt_verdict judge(const uint8_t *data, size_t size, const void *arg)
 
 static void round_trip(void **state)
 {
-    sample sample = sample_new();
+    group_sample sample = sample_new();
     fmt_group group;
     size_t bad;
 
@@ -49,7 +49,7 @@ static void round_trip(void **state)
 
 static void damage_is_noticed(void **state)
 {
-    sample sample = sample_new();
+    group_sample sample = sample_new();
 
     (void)state;
     CHECK_FLIPS(sample.data, sample.size, judge, NULL);
@@ -60,7 +60,7 @@ static void damage_is_noticed(void **state)
 /** The content alone, cut anywhere: what follows the header never reads beyond what is there. */
 static void content_is_bound(void **state)
 {
-    sample sample = sample_new();
+    group_sample sample = sample_new();
     size_t whole = FMT_GROUP_HEADER + sample.group.content_size, bad;
 
     (void)state;
@@ -76,7 +76,7 @@ static void content_is_bound(void **state)
 
 static void place_is_noticed(void **state)
 {
-    sample sample = sample_new();
+    group_sample sample = sample_new();
     const uint8_t *data = sample.data;
     fmt_group group;
 
@@ -113,7 +113,7 @@ static void blank_and_foreign(void **state)
 /** Encodes the sample's header with a field changed, and judges header and content. */
 static fmt_verdict judge_forged(size_t field, size_t field_size, uint64_t value, size_t *out_bad)
 {
-    sample sample = sample_new();
+    group_sample sample = sample_new();
     fmt_verdict verdict;
     fmt_group group;
 
@@ -130,7 +130,7 @@ static fmt_verdict judge_forged(size_t field, size_t field_size, uint64_t value,
 
 static void rules_are_kept(void **state)
 {
-    sample sample = sample_new();
+    group_sample sample = sample_new();
     size_t second = sample.second_batch, content_size = sample.group.content_size, bad = 0;
 
     (void)state;
@@ -163,7 +163,7 @@ static void rules_are_kept(void **state)
 static void exchanged_batch_is_noticed(void **state)
 {
     const firn_slice body = text_slice("other");
-    sample sample = sample_new();
+    group_sample sample = sample_new();
     size_t bad = 0;
     fmt_batch_writer writer;
 

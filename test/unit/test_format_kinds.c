@@ -26,7 +26,10 @@ static const entry kinds[] = {
 #undef KIND
 #undef BLOCK
 
-enum { BLOCKS = sizeof blocks / sizeof blocks[0], KINDS = sizeof kinds / sizeof kinds[0] };
+enum {
+    BLOCKS = sizeof blocks / sizeof blocks[0],
+    KINDS = sizeof kinds / sizeof kinds[0]
+};
 
 static void blocks_are_apart(void **state)
 {

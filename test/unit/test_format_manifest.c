@@ -7,16 +7,16 @@
 #include "format/manifest.h"
 
 /** A manifest with room for the largest lists. */
-typedef struct space {
+typedef struct manifest_space {
     fmt_manifest manifest;
     fmt_run runs[FMT_MANIFEST_RUNS_MAX];
     fmt_incarnation incarnations[FMT_MANIFEST_INCARNATIONS_MAX];
     firn_cut cuts[FMT_MANIFEST_CUTS_MAX];
-} space;
+} manifest_space;
 
-static space *space_new(void)
+static manifest_space *space_new(void)
 {
-    space *space = calloc(1, sizeof *space);
+    manifest_space *space = calloc(1, sizeof *space);
 
     assert_non_null(space);
     space->manifest.runs = space->runs;
@@ -26,9 +26,9 @@ static space *space_new(void)
 }
 
 /** Segments 4 … 9, then 2, of a ledger in its second incarnation that was closed cleanly. */
-static space *good_new(void)
+static manifest_space *good_new(void)
 {
-    space *good = space_new();
+    manifest_space *good = space_new();
 
     good->runs[0] = (fmt_run){4, 6};
     good->runs[1] = (fmt_run){2, 1};
@@ -59,15 +59,14 @@ static space *good_new(void)
 
 static fmt_verdict judge(const uint8_t *data, size_t size, const void *arg)
 {
-    space *space = space_new();
-    fmt_verdict verdict = fmt_manifest_decode(data, size, &space->manifest);
+    static manifest_space scratch;
+    fmt_manifest manifest = {.runs = scratch.runs, .incarnations = scratch.incarnations, .cuts = scratch.cuts};
 
     (void)arg;
-    free(space);
-    return verdict;
+    return fmt_manifest_decode(data, size, &manifest);
 }
 
-static uint8_t *encoded(const space *space, size_t *out_size)
+static uint8_t *encoded(const manifest_space *space, size_t *out_size)
 {
     uint8_t *out;
 
@@ -80,7 +79,7 @@ static uint8_t *encoded(const space *space, size_t *out_size)
 
 static void round_trip(void **state)
 {
-    space *good = good_new(), *decoded = space_new();
+    manifest_space *good = good_new(), *decoded = space_new();
     size_t size;
     uint8_t *data = encoded(good, &size);
 
@@ -101,7 +100,7 @@ static void round_trip(void **state)
 
 static void damage_is_noticed(void **state)
 {
-    space *good = good_new();
+    manifest_space *good = good_new();
     size_t size;
     uint8_t *data = encoded(good, &size);
 
@@ -115,7 +114,7 @@ static void damage_is_noticed(void **state)
 /** All lists as long as they may be: the slot holds them. */
 static void fullest_manifest_fits(void **state)
 {
-    space *good = good_new(), *decoded = space_new();
+    manifest_space *good = good_new(), *decoded = space_new();
     size_t size;
     uint8_t *data;
 
@@ -140,7 +139,7 @@ static void fullest_manifest_fits(void **state)
 }
 
 /** Encodes what `spoilt` holds, frees it, and judges the bytes. */
-static fmt_verdict judge_spoilt(space *spoilt)
+static fmt_verdict judge_spoilt(manifest_space *spoilt)
 {
     size_t size;
     uint8_t *data = encoded(spoilt, &size);
@@ -153,7 +152,7 @@ static fmt_verdict judge_spoilt(space *spoilt)
 
 static void lists_are_judged(void **state)
 {
-    space *spoilt = good_new();
+    manifest_space *spoilt = good_new();
 
     (void)state;
     spoilt->runs[1] = (fmt_run){9, 1};
@@ -192,7 +191,7 @@ static void lists_are_judged(void **state)
 
 static void fields_are_judged(void **state)
 {
-    space *spoilt = good_new();
+    manifest_space *spoilt = good_new();
 
     (void)state;
     spoilt->manifest.clean = 2;
@@ -223,7 +222,7 @@ static void fields_are_judged(void **state)
 /** Puts a number into a field behind the encoder's back, with a good checksum, in a slot of full size. */
 static fmt_verdict judge_forged(size_t field, uint32_t value)
 {
-    space *good = good_new();
+    manifest_space *good = good_new();
     uint8_t *slot = calloc(1, FMT_MANIFEST_SIZE);
     fmt_verdict verdict;
     uint32_t length;
@@ -268,8 +267,12 @@ static void blank_slot(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),        cmocka_unit_test(damage_is_noticed), cmocka_unit_test(fullest_manifest_fits),
-        cmocka_unit_test(lists_are_judged),  cmocka_unit_test(fields_are_judged), cmocka_unit_test(lengths_are_bound),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(damage_is_noticed),
+        cmocka_unit_test(fullest_manifest_fits),
+        cmocka_unit_test(lists_are_judged),
+        cmocka_unit_test(fields_are_judged),
+        cmocka_unit_test(lengths_are_bound),
         cmocka_unit_test(blank_slot),
     };
 

@@ -5,7 +5,9 @@
 #include "format/bytes.h"
 #include "format/crc32c.h"
 
-enum { SEQ = 41 };
+enum {
+    SEQ = 41
+};
 #define SALT 0xfeedu
 
 static fmt_verdict judge(const uint8_t *data, size_t size, const void *arg)
@@ -108,7 +110,8 @@ static void place_is_noticed(void **state)
     (void)fmt_record_encode(out, salt, &record, NULL, 0);
     assert_int_equal(fmt_record_decode(out, sizeof out, salt, SEQ, &decoded, &used), FMT_OK);
     assert_int_equal(fmt_record_decode(out, sizeof out, salt, SEQ + 1, &decoded, &used), FMT_CHECKSUM);
-    assert_int_equal(fmt_record_decode(out, sizeof out, salt, SEQ + (UINT64_C(1) << 32), &decoded, &used), FMT_CHECKSUM);
+    assert_int_equal(fmt_record_decode(out, sizeof out, salt, SEQ + (UINT64_C(1) << 32), &decoded, &used),
+                     FMT_CHECKSUM);
     assert_int_equal(fmt_record_decode(out, sizeof out, fmt_salt(id, 6, 6), SEQ, &decoded, &used), FMT_CHECKSUM);
     assert_int_equal(fmt_record_decode(out, sizeof out, fmt_salt(id, 5, 7), SEQ, &decoded, &used), FMT_CHECKSUM);
     assert_int_equal(fmt_record_decode(out, sizeof out, fmt_salt(other_id, 5, 6), SEQ, &decoded, &used), FMT_CHECKSUM);
@@ -145,8 +148,8 @@ static void rules_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trips),       cmocka_unit_test(parts_are_joined), cmocka_unit_test(damage_is_noticed),
-        cmocka_unit_test(place_is_noticed),  cmocka_unit_test(rules_are_kept),
+        cmocka_unit_test(round_trips),      cmocka_unit_test(parts_are_joined), cmocka_unit_test(damage_is_noticed),
+        cmocka_unit_test(place_is_noticed), cmocka_unit_test(rules_are_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,10 @@
 #include "format/crc32c.h"
 #include "format/segment.h"
 
-enum { REGION = 4096, ANCHORS = 3 };
+enum {
+    REGION = 4096,
+    ANCHORS = 3
+};
 #define SALT 0xf007u
 
 static const fmt_segment good_segment = {

@@ -15,14 +15,13 @@ typedef struct firn_event {
     firn_slice payload; /**< 0 … FIRN_EVENT_SIZE_MAX bytes. */
 } firn_event;
 
-
 typedef struct firn_append_options {
     size_t struct_size;
     uint64_t expected_version; /**< Version of the stream before the first event, if has_expected_version. */
     uint32_t has_expected_version;
-    firn_slice scope;          /**< Of the idempotency key. */
-    firn_slice key;            /**< Idempotency key; empty: none. */
-    const uint8_t *digest;     /**< As firn_batch_key(). */
+    firn_slice scope;      /**< Of the idempotency key. */
+    firn_slice key;        /**< Idempotency key; empty: none. */
+    const uint8_t *digest; /**< As firn_batch_key(). */
 } firn_append_options;
 
 /**

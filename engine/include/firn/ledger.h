@@ -29,10 +29,10 @@ typedef enum firn_io_path {
 
 /** How a write is made durable. The choice is measured when a ledger is created and kept in it. */
 typedef enum firn_durable_method {
-    FIRN_DURABLE_AUTO = 0,             /**< As calibrated at creation. */
-    FIRN_DURABLE_DIRECT_DSYNC = 1,     /**< O_DIRECT with RWF_DSYNC: one operation. */
-    FIRN_DURABLE_DIRECT_SYNC = 2,      /**< O_DIRECT, then fdatasync. */
-    FIRN_DURABLE_BUFFERED_SYNC = 3     /**< Through the page cache, then fdatasync. */
+    FIRN_DURABLE_AUTO = 0,         /**< As calibrated at creation. */
+    FIRN_DURABLE_DIRECT_DSYNC = 1, /**< O_DIRECT with RWF_DSYNC: one operation. */
+    FIRN_DURABLE_DIRECT_SYNC = 2,  /**< O_DIRECT, then fdatasync. */
+    FIRN_DURABLE_BUFFERED_SYNC = 3 /**< Through the page cache, then fdatasync. */
 } firn_durable_method;
 
 /** Who drives calls that were submitted and not waited for. */
@@ -52,7 +52,7 @@ typedef int (*firn_progress_fn)(void *arg, uint64_t bytes_done, uint64_t bytes_t
 
 /** Set struct_size and leave the rest zero for the defaults. */
 typedef struct firn_options {
-    size_t struct_size;            /**< sizeof(firn_options). */
+    size_t struct_size; /**< sizeof(firn_options). */
     firn_open_mode mode;
     firn_io_path io_path;
     firn_durable_method durable_method; /**< Anything but AUTO overrides what is kept in the ledger. */
@@ -62,12 +62,13 @@ typedef struct firn_options {
     uint32_t groups_in_flight_max; /**< Writes in flight, 1 … 16. Default 4. */
     uint32_t group_size_max;       /**< Bytes gathered into one write, 64 KiB … 4 MiB. Default 1 MiB. */
     uint32_t outstanding_max;      /**< Submitted, not completed calls before FIRN_FULL. Default 65536. */
-    uint64_t index_size_max;       /**< Bytes of the memory index; opening or appending beyond: FIRN_ETOOBIG. Default 8 GiB. */
-    uint64_t view_age_max_ns;      /**< A view older than this answers FIRN_EEXPIRED. Default 60 s. */
-    uint64_t key_age_ns;           /**< Creation only: how long an idempotency key is kept. Default 7 days. */
-    firn_trace_fn trace;           /**< May be NULL. */
+    uint64_t
+        index_size_max; /**< Bytes of the memory index; opening or appending beyond: FIRN_ETOOBIG. Default 8 GiB. */
+    uint64_t view_age_max_ns; /**< A view older than this answers FIRN_EEXPIRED. Default 60 s. */
+    uint64_t key_age_ns;      /**< Creation only: how long an idempotency key is kept. Default 7 days. */
+    firn_trace_fn trace;      /**< May be NULL. */
     void *trace_arg;
-    firn_clock_fn clock;           /**< NULL: the system's. */
+    firn_clock_fn clock; /**< NULL: the system's. */
     void *clock_arg;
     firn_progress_fn replay_progress; /**< Told about the replay that opening does. May be NULL. */
     void *replay_progress_arg;
@@ -92,8 +93,8 @@ typedef struct firn_options {
  *   FIRN_ENOSPC     no room for the first segment; FIRN_EIO, FIRN_ENOMEM: as they say.
  * Blocks: for reading the log; after an unclean stop also for settling the tail (docs/recovery.md).
  */
-FIRN_API FIRN_NODISCARD firn_status firn_open(const char *url, const firn_options *options,
-                                              firn_ledger **out_ledger, firn_error *err);
+FIRN_API FIRN_NODISCARD firn_status firn_open(const char *url, const firn_options *options, firn_ledger **out_ledger,
+                                              firn_error *err);
 
 /**
  * Close a ledger: waits for everything submitted, completes every ticket, leaves a clean mark.
@@ -107,54 +108,54 @@ FIRN_API firn_status firn_close(firn_ledger *ledger, firn_error *err);
 
 /** What recovery cut from the tail after an unclean stop. */
 typedef struct firn_cut {
-    int64_t time_ns;       /**< When it was found. */
-    uint64_t incarnation;  /**< The incarnation that began with it. */
-    uint64_t segment;      /**< Where the first unacceptable group stood. */
+    int64_t time_ns;      /**< When it was found. */
+    uint64_t incarnation; /**< The incarnation that began with it. */
+    uint64_t segment;     /**< Where the first unacceptable group stood. */
     uint64_t offset;
-    uint64_t bytes;        /**< From there to the last byte that looked written; 0: nothing was seen. */
-    uint64_t first_seq;    /**< The seq that is given out next. */
-    uint64_t seqs_seen;    /**< Seqs that the cut bytes claimed to hold, as far as they can be read. */
+    uint64_t bytes;     /**< From there to the last byte that looked written; 0: nothing was seen. */
+    uint64_t first_seq; /**< The seq that is given out next. */
+    uint64_t seqs_seen; /**< Seqs that the cut bytes claimed to hold, as far as they can be read. */
 } firn_cut;
 
 /** Figures and facts of an open ledger. */
 typedef struct firn_stats {
-    size_t struct_size;              /**< Set by the caller. */
+    size_t struct_size; /**< Set by the caller. */
     uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
     uint32_t format_version;
-    uint32_t alignment;              /**< Bytes: every group starts at a multiple. */
+    uint32_t alignment; /**< Bytes: every group starts at a multiple. */
     uint64_t segment_size;
     uint64_t incarnation;
-    uint64_t incarnations_count;     /**< Histories kept; 1 when there was never an unclean stop. */
-    uint64_t allocated_seq;          /**< The last seq given out; 0 when empty. */
-    uint64_t durable_seq;            /**< The last seq that is on disk. */
-    uint64_t merged_seq;             /**< The last seq that the index on disk holds; 0 for a memory index. */
-    uint64_t records_count;          /**< Durable records. */
+    uint64_t incarnations_count; /**< Histories kept; 1 when there was never an unclean stop. */
+    uint64_t allocated_seq;      /**< The last seq given out; 0 when empty. */
+    uint64_t durable_seq;        /**< The last seq that is on disk. */
+    uint64_t merged_seq;         /**< The last seq that the index on disk holds; 0 for a memory index. */
+    uint64_t records_count;      /**< Durable records. */
     uint64_t streams_count;
-    uint64_t segments_count;         /**< Segments that hold records, spares not counted. */
+    uint64_t segments_count; /**< Segments that hold records, spares not counted. */
     uint64_t segments_spare;
-    uint64_t log_size;               /**< Bytes of the segments that hold records, up to the last group. */
-    uint64_t index_size;             /**< Bytes of the memory index. */
-    uint64_t views_count;            /**< Open views. */
-    uint64_t tickets_count;          /**< Submitted calls that are not completed. */
-    uint64_t groups_written;         /**< Since open, as the four below. */
+    uint64_t log_size;       /**< Bytes of the segments that hold records, up to the last group. */
+    uint64_t index_size;     /**< Bytes of the memory index. */
+    uint64_t views_count;    /**< Open views. */
+    uint64_t tickets_count;  /**< Submitted calls that are not completed. */
+    uint64_t groups_written; /**< Since open, as the four below. */
     uint64_t batches_written;
     uint64_t records_written;
-    uint64_t bytes_written;          /**< Bytes of groups, headers, footers; zero-filling not counted. */
-    uint64_t bytes_filled;           /**< Bytes of zero-filling that went through write calls. */
-    uint64_t ring_bytes_completed;   /**< Bytes of writes completed by io_uring; 0 on other backends. */
-    uint64_t replayed_records;       /**< Records that opening replayed into the index. */
-    uint64_t replay_ns;              /**< How long that took. */
-    uint32_t writable;               /**< 1 if open for writing. */
-    uint32_t was_clean;              /**< 1 if the ledger had been closed cleanly before this open. */
-    int32_t poisoned_errno;          /**< errno of the write or sync that poisoned the ledger, else 0. */
-    uint32_t direct;                 /**< 1 if writes pass the page cache. */
-    firn_io_path io_path;            /**< The path in use; AUTO for a ledger in memory. */
+    uint64_t bytes_written;        /**< Bytes of groups, headers, footers, manifests; zero-filling not counted. */
+    uint64_t bytes_filled;         /**< Bytes of zero-filling that went through write calls. */
+    uint64_t ring_bytes_completed; /**< Bytes of writes completed by io_uring; 0 on other backends. */
+    uint64_t replayed_records;     /**< Records that opening replayed into the index. */
+    uint64_t replay_ns;            /**< How long that took. */
+    uint32_t writable;             /**< 1 if open for writing. */
+    uint32_t was_clean;            /**< 1 if the ledger had been closed cleanly before this open. */
+    int32_t poisoned_errno;        /**< errno of the write or sync that poisoned the ledger, else 0. */
+    uint32_t direct;               /**< 1 if writes pass the page cache. */
+    firn_io_path io_path;          /**< The path in use; AUTO for a ledger in memory. */
     firn_durable_method durable_method;
-    uint32_t layout_guarantee;       /**< 0: a copy-on-write file system moves what is overwritten. */
-    uint32_t cuts_count;             /**< Cuts since creation. */
-    firn_cut last_cut;               /**< The newest, if cuts_count > 0. */
-    firn_error damage;               /**< Opened for reading up to damage: what it is; else status FIRN_OK. */
-    char io_note[128];               /**< Why io_uring or direct writes are not used; "" if they are. */
+    uint32_t layout_guarantee; /**< 0: a copy-on-write file system moves what is overwritten. */
+    uint32_t cuts_count;       /**< Cuts since creation. */
+    firn_cut last_cut;         /**< The newest, if cuts_count > 0. */
+    firn_error damage;         /**< Opened for reading up to damage: what it is; else status FIRN_OK. */
+    char io_note[128];         /**< Why io_uring or direct writes are not used; "" if they are. */
 } firn_stats;
 
 /** Fill in stats up to its struct_size. Blocks briefly. Returns FIRN_OK or FIRN_EINVAL. */
@@ -181,33 +182,33 @@ FIRN_API void firn_position(firn_ledger *ledger, firn_cursor *out_cursor);
 FIRN_API FIRN_NODISCARD firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, firn_error *err);
 
 /** Set how long idempotency keys are kept, from the next batch on; itself a record of the log. */
-FIRN_API FIRN_NODISCARD firn_status firn_key_age_set(firn_ledger *ledger, uint64_t key_age_ns, firn_receipt *out_receipt,
-                                                     firn_error *err);
+FIRN_API FIRN_NODISCARD firn_status firn_key_age_set(firn_ledger *ledger, uint64_t key_age_ns,
+                                                     firn_receipt *out_receipt, firn_error *err);
 
 /** One finding of a verification; text and place are in the error. Called in the order of the log. */
 typedef void (*firn_finding_fn)(void *arg, const firn_error *finding);
 
 typedef struct firn_verify_options {
     size_t struct_size;
-    firn_finding_fn finding;   /**< May be NULL. */
+    firn_finding_fn finding; /**< May be NULL. */
     void *finding_arg;
     firn_progress_fn progress; /**< May be NULL. */
     void *progress_arg;
 } firn_verify_options;
 
 typedef struct firn_report {
-    size_t struct_size;        /**< Set by the caller. */
-    uint64_t segments;         /**< Segments read. */
+    size_t struct_size; /**< Set by the caller. */
+    uint64_t segments;  /**< Segments read. */
     uint64_t groups;
     uint64_t batches;
     uint64_t records;
-    uint64_t bytes;            /**< Bytes read. */
-    uint64_t findings;         /**< Damaged places. */
-    uint64_t first_seq;        /**< Of the records read; 0 if none. */
+    uint64_t bytes;     /**< Bytes read. */
+    uint64_t findings;  /**< Damaged places. */
+    uint64_t first_seq; /**< Of the records read; 0 if none. */
     uint64_t last_seq;
-    uint64_t tail_bytes;       /**< Bytes behind the last good group that the next open for writing will cut. */
+    uint64_t tail_bytes; /**< Bytes behind the last good group that the next open for writing will cut. */
     uint64_t duration_ns;
-    uint64_t rows;             /**< Rows of the rebuilt index. */
+    uint64_t rows;                    /**< Rows of the rebuilt index. */
     uint8_t digest[FIRN_DIGEST_SIZE]; /**< SHA-256 over all rows: equal histories have equal digests. */
 } firn_report;
 

@@ -26,10 +26,10 @@ typedef struct firn_record {
 
 typedef struct firn_scan_options {
     size_t struct_size;
-    const firn_cursor *after;  /**< Start behind this position; NULL: use first_seq. */
-    uint64_t first_seq;        /**< Start here; 0 and 1: at the beginning. */
-    uint64_t last_seq;         /**< Stop behind this; 0: at the last record durable when the scan is opened. */
-    size_t buffer_size;        /**< Bytes read at a time. Default 1 MiB. */
+    const firn_cursor *after; /**< Start behind this position; NULL: use first_seq. */
+    uint64_t first_seq;       /**< Start here; 0 and 1: at the beginning. */
+    uint64_t last_seq;        /**< Stop behind this; 0: at the last record durable when the scan is opened. */
+    size_t buffer_size;       /**< Bytes read at a time. Default 1 MiB. */
 } firn_scan_options;
 
 /** A forward read over durable records. One thread at a time. Blocks no writer and no other reader. */

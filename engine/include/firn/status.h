@@ -17,32 +17,34 @@ typedef int32_t firn_status;
  * One row a status: name, value, meaning. Values are pinned for ever; docs/errors.md tells the
  * state after each.
  */
-#define FIRN_STATUS_MAP(X)                                                                         \
-    X(OK, 0, "done")                                                                               \
-    X(END, 1, "no further item")                                                                   \
-    X(FULL, 2, "the queue is full; try again after progress")                                      \
-    X(PENDING, 3, "not decided yet")                                                               \
-    X(TIMEOUT, 4, "the time given ran out first")                                                  \
-    X(EINVAL, -1, "invalid argument")                                                              \
-    X(ENOMEM, -2, "out of memory")                                                                 \
-    X(EBUSY, -3, "the ledger is open for writing elsewhere")                                       \
-    X(EIO, -4, "input or output failed")                                                           \
-    X(ENOSPC, -5, "no space")                                                                      \
-    X(EPOISONED, -6, "a write or sync failed; outcome unknown until the ledger is opened again")   \
-    X(ECORRUPT, -7, "damaged bytes")                                                               \
-    X(ENEWER, -8, "written by a newer version")                                                    \
-    X(ENOTFOUND, -9, "not found")                                                                  \
-    X(EEXISTS, -10, "exists already")                                                              \
-    X(ECONFLICT, -11, "conflict with what is there")                                               \
-    X(ESTATE, -12, "not possible in this state")                                                   \
-    X(ETOOBIG, -13, "too big")                                                                     \
-    X(EACCES, -14, "not permitted")                                                                \
-    X(EINVARIANT, -15, "an invariant of the caller's would break")                                 \
-    X(EEXPIRED, -16, "the view is older than allowed")                                             \
+#define FIRN_STATUS_MAP(X)                                                                       \
+    X(OK, 0, "done")                                                                             \
+    X(END, 1, "no further item")                                                                 \
+    X(FULL, 2, "the queue is full; try again after progress")                                    \
+    X(PENDING, 3, "not decided yet")                                                             \
+    X(TIMEOUT, 4, "the time given ran out first")                                                \
+    X(EINVAL, -1, "invalid argument")                                                            \
+    X(ENOMEM, -2, "out of memory")                                                               \
+    X(EBUSY, -3, "the ledger is open for writing elsewhere")                                     \
+    X(EIO, -4, "input or output failed")                                                         \
+    X(ENOSPC, -5, "no space")                                                                    \
+    X(EPOISONED, -6, "a write or sync failed; outcome unknown until the ledger is opened again") \
+    X(ECORRUPT, -7, "damaged bytes")                                                             \
+    X(ENEWER, -8, "written by a newer version")                                                  \
+    X(ENOTFOUND, -9, "not found")                                                                \
+    X(EEXISTS, -10, "exists already")                                                            \
+    X(ECONFLICT, -11, "conflict with what is there")                                             \
+    X(ESTATE, -12, "not possible in this state")                                                 \
+    X(ETOOBIG, -13, "too big")                                                                   \
+    X(EACCES, -14, "not permitted")                                                              \
+    X(EINVARIANT, -15, "an invariant of the caller's would break")                               \
+    X(EEXPIRED, -16, "the view is older than allowed")                                           \
     X(EBEHIND, -17, "the index is too far behind the log")
 
 #define FIRN_STATUS_ENUM(name, value, text) FIRN_##name = (value),
-enum { FIRN_STATUS_MAP(FIRN_STATUS_ENUM) };
+enum {
+    FIRN_STATUS_MAP(FIRN_STATUS_ENUM)
+};
 #undef FIRN_STATUS_ENUM
 
 /** Detail codes: what a caller may want to tell apart within one status. Values are pinned. */

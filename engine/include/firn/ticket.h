@@ -48,7 +48,8 @@ FIRN_API void firn_ticket_free(firn_ticket *ticket);
  * @return FIRN_OK; FIRN_TIMEOUT: nothing was answered; FIRN_EPOISONED: the ledger is poisoned, and
  *   every call outstanding has been answered so.
  */
-FIRN_API FIRN_NODISCARD firn_status firn_poll(firn_ledger *ledger, int64_t timeout_ns, size_t *out_done, firn_error *err);
+FIRN_API FIRN_NODISCARD firn_status firn_poll(firn_ledger *ledger, int64_t timeout_ns, size_t *out_done,
+                                              firn_error *err);
 
 /**
  * A file descriptor that becomes readable when firn_poll() has something to do (FIRN_PROGRESS_MANUAL)

@@ -13,15 +13,15 @@ extern "C" {
 #endif
 
 enum {
-    FIRN_BODY_SIZE_MAX = 16 * 1024 * 1024,      /**< Bytes of the body of one record. */
-    FIRN_EVENT_SIZE_MAX = 16 * 1024 * 1024 - 16,/**< Bytes of one event's payload: a body less its wrapping. */
-    FIRN_BATCH_RECORDS_MAX = 65536,             /**< Records of one batch. */
-    FIRN_BATCH_SIZE_MAX = 64 * 1024 * 1024,     /**< Encoded bytes of one batch. */
-    FIRN_STREAM_NAME_SIZE_MAX = 1024,           /**< Bytes of a stream's name. */
-    FIRN_KEY_SIZE_MAX = 256,                    /**< Bytes of an idempotency key, and of its scope. */
-    FIRN_EVENT_KIND_MAX = 32767,                /**< Kinds 1 … this belong to the application. */
-    FIRN_LEDGER_ID_SIZE = 16,                   /**< Bytes of a ledger's id. */
-    FIRN_DIGEST_SIZE = 32                       /**< Bytes of a SHA-256 digest. */
+    FIRN_BODY_SIZE_MAX = 16 * 1024 * 1024,       /**< Bytes of the body of one record. */
+    FIRN_EVENT_SIZE_MAX = 16 * 1024 * 1024 - 16, /**< Bytes of one event's payload: a body less its wrapping. */
+    FIRN_BATCH_RECORDS_MAX = 65536,              /**< Records of one batch. */
+    FIRN_BATCH_SIZE_MAX = 64 * 1024 * 1024,      /**< Encoded bytes of one batch. */
+    FIRN_STREAM_NAME_SIZE_MAX = 1024,            /**< Bytes of a stream's name. */
+    FIRN_KEY_SIZE_MAX = 256,                     /**< Bytes of an idempotency key, and of its scope. */
+    FIRN_EVENT_KIND_MAX = 32767,                 /**< Kinds 1 … this belong to the application. */
+    FIRN_LEDGER_ID_SIZE = 16,                    /**< Bytes of a ledger's id. */
+    FIRN_DIGEST_SIZE = 32                        /**< Bytes of a SHA-256 digest. */
 };
 
 /** Borrowed bytes. The function that hands one out says what ends them. */
@@ -52,11 +52,11 @@ typedef struct firn_cursor {
 
 /** What an acknowledged batch got. */
 typedef struct firn_receipt {
-    firn_cursor cursor;   /**< The position of the batch's last record. */
-    uint64_t first_seq;   /**< Seq of the batch's first record; 0 if nothing was appended. */
-    uint32_t count;       /**< Records; they have the seqs first_seq … first_seq + count - 1. */
-    uint32_t existing;    /**< 1 if an idempotency key found an earlier batch: this is its receipt. */
-    int64_t time_ns;      /**< The batch's timestamp: ns since 1970-01-01T00:00:00Z. */
+    firn_cursor cursor; /**< The position of the batch's last record. */
+    uint64_t first_seq; /**< Seq of the batch's first record; 0 if nothing was appended. */
+    uint32_t count;     /**< Records; they have the seqs first_seq … first_seq + count - 1. */
+    uint32_t existing;  /**< 1 if an idempotency key found an earlier batch: this is its receipt. */
+    int64_t time_ns;    /**< The batch's timestamp: ns since 1970-01-01T00:00:00Z. */
 } firn_receipt;
 
 #ifdef __cplusplus

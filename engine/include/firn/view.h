@@ -23,11 +23,11 @@ FIRN_API uint64_t firn_view_seq(const firn_view *view);
 
 /** A stream as a view sees it. */
 typedef struct firn_stream {
-    uint32_t id;         /**< Its number, from 1, in the order of first appearance. */
-    uint32_t name_size;  /**< Bytes of name, without the final NUL. */
-    uint64_t version;    /**< Version of its last record: the records it ever had. */
-    uint64_t first_seq;  /**< Its first record. */
-    uint64_t last_seq;   /**< Its last record. */
+    uint32_t id;        /**< Its number, from 1, in the order of first appearance. */
+    uint32_t name_size; /**< Bytes of name, without the final NUL. */
+    uint64_t version;   /**< Version of its last record: the records it ever had. */
+    uint64_t first_seq; /**< Its first record. */
+    uint64_t last_seq;  /**< Its last record. */
     char name[FIRN_STREAM_NAME_SIZE_MAX + 1];
 } firn_stream;
 
@@ -40,7 +40,8 @@ FIRN_API FIRN_NODISCARD firn_status firn_stream_get_by_id(firn_view *view, uint3
 FIRN_API FIRN_NODISCARD firn_status firn_stream_next(firn_view *view, uint32_t id, firn_stream *out_stream,
                                                      firn_error *err);
 
-/** The receipt of the batch that recorded an idempotency key. @return FIRN_OK, FIRN_ENOTFOUND (also when expired at the view's last batch), FIRN_EEXPIRED. */
+/** The receipt of the batch that recorded an idempotency key. @return FIRN_OK, FIRN_ENOTFOUND (also when expired at the
+ * view's last batch), FIRN_EEXPIRED. */
 FIRN_API FIRN_NODISCARD firn_status firn_key_get(firn_view *view, firn_slice scope, firn_slice key,
                                                  firn_receipt *out_receipt, firn_error *err);
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* setting.c — settings of the ledger that are records of its log: how long idempotency keys are kept. */
+#include "engine/store/setting.h"
+
+#include "engine/base/error.h"
+#include "engine/intake/core.h"
+#include "format/body.h"
+
+#include <string.h>
+
+typedef struct key_age_verb {
+    frn_verb verb;
+    uint64_t age_ns;
+} key_age_verb;
+
+static void key_age_digest(const frn_verb *verb, frn_digest *digest)
+{
+    const key_age_verb *setting = (const key_age_verb *)(const void *)verb;
+
+    frn_digest_bytes(digest, (firn_slice){verb->ops->name, strlen(verb->ops->name)});
+    frn_digest_number(digest, setting->age_ns);
+}
+
+static firn_status key_age_decide(const frn_verb *verb, frn_decision *decision, firn_error *err)
+{
+    const key_age_verb *setting = (const key_age_verb *)(const void *)verb;
+    uint8_t body[FMT_KEY_AGE_SIZE_MAX];
+    firn_slice part = {body, fmt_key_age_encode(body, setting->age_ns)};
+    frn_row_head head;
+    firn_status status = frn_apply_head(&decision->apply, 0, &head, err);
+
+    if (status != FIRN_OK) {
+        return status;
+    }
+    return frn_decision_record(decision, FMT_KIND_LEDGER_KEY_AGE, 0, head.version + 1, &part, 1, err);
+}
+
+static const frn_verb_ops key_age_ops = {.name = "key_age", .digest = key_age_digest, .decide = key_age_decide};
+
+firn_status firn_key_age_set(firn_ledger *ledger, uint64_t key_age_ns, firn_receipt *out_receipt, firn_error *err)
+{
+    key_age_verb setting = {.verb = {&key_age_ops}, .age_ns = key_age_ns};
+    const frn_verb *verbs[] = {&setting.verb};
+    frn_call call = {
+        .verbs = verbs,
+        .verbs_count = 1,
+        .bound = {.records = 1, .records_size = fmt_record_size(FMT_KEY_AGE_SIZE_MAX)},
+        .what = "set key age",
+    };
+
+    if (ledger == NULL) {
+        return frn_fail(err, FIRN_EINVAL, "set key age: ledger is NULL");
+    }
+    if (key_age_ns == 0) {
+        return frn_fail(err, FIRN_EINVAL, "set key age: 0 ns would keep no key");
+    }
+    return frn_intake_commit(ledger, &call, out_receipt, err);
+}
+
+static firn_status key_age_apply(frn_apply *apply, const fmt_record *record, firn_error *err)
+{
+    uint8_t key[FRN_ROW_SETTING_KEY], value[FRN_ROW_SETTING];
+    uint64_t age_ns;
+    fmt_verdict verdict = fmt_key_age_decode(record->body, &age_ns);
+
+    if (verdict != FMT_OK) {
+        (void)frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_RECORD, "body of %s: %s", fmt_kind_name(record->kind),
+                              fmt_verdict_text(verdict));
+        return frn_place(err, FIRN_ECORRUPT, 0, 0, record->seq);
+    }
+    return frn_index_put(apply->index, FRN_TABLE_SETTING, frn_row_setting_key_encode(key, FRN_SETTING_KEY_AGE),
+                         frn_row_setting_encode(value, age_ns), err);
+}
+
+firn_status frn_setting_apply(frn_apply *apply, const fmt_record *record, firn_error *err)
+{
+    switch (record->kind) {
+    case FMT_KIND_LEDGER_KEY_AGE:
+        return key_age_apply(apply, record, err);
+    default:
+        return FIRN_OK; /* Of a newer version: kept, not understood. */
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands.h — what every sub-command is given, and their entry points. */
+#ifndef TOOLS_COMMANDS_H
+#define TOOLS_COMMANDS_H
+
+#include <stdbool.h>
+
+#include "tools/table.h"
+
+enum {
+    TOOL_OPTIONS_MAX = 40
+};
+
+/** One run of a sub-command. Strings are borrowed from argv and the environment. */
+typedef struct tool_call {
+    const tool_command *command;
+    const char *ledger; /**< URL of the ledger. */
+    bool json;
+    bool verbose;
+    const char *values[TOOL_OPTIONS_MAX]; /**< By position in command->options; NULL: not given; "" for flags. */
+    char **operands;
+    int operands_count;
+} tool_call;
+
+int tool_cmd_init(tool_call *call);
+int tool_cmd_append(tool_call *call);
+int tool_cmd_log(tool_call *call);
+int tool_cmd_stat(tool_call *call);
+int tool_cmd_dump(tool_call *call);
+int tool_cmd_replay(tool_call *call);
+int tool_cmd_verify(tool_call *call);
+int tool_cmd_bench(tool_call *call);
+int tool_cmd_help(tool_call *call);
+
+#endif
