@@ -312,6 +312,9 @@ firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found
         status = collect(log, &r->unused, true, err);
     }
     if (status == FIRN_OK) {
+        status = collect(log, &r->touched, false, err);
+    }
+    if (status == FIRN_OK) {
         status = collect(log, &r->orphans, false, err);
     }
     if (status == FIRN_OK && clean) {
