@@ -83,7 +83,6 @@ static firn_status read_slot(frn_log *log, int i, fmt_verdict *out_verdict, bool
 firn_status frn_manifest_read(frn_log *log, frn_manifest_found *out_found, firn_error *err)
 {
     frn_manifest_found found = {.best = -1};
-    uint64_t generations[2] = {0, 0};
     uint8_t ids[2][FIRN_LEDGER_ID_SIZE];
     firn_status status;
 
@@ -93,9 +92,9 @@ firn_status frn_manifest_read(frn_log *log, frn_manifest_found *out_found, firn_
             return status;
         }
         if (found.verdicts[i] == FMT_OK) {
-            generations[i] = log->manifest.generation;
+            found.generations[i] = log->manifest.generation;
             memcpy(ids[i], log->manifest.ledger_id, FIRN_LEDGER_ID_SIZE);
-            if (found.best < 0 || generations[i] > generations[found.best]) {
+            if (found.best < 0 || found.generations[i] > found.generations[found.best]) {
                 found.best = i;
             }
         }
@@ -105,7 +104,6 @@ firn_status frn_manifest_read(frn_log *log, frn_manifest_found *out_found, firn_
             return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
                                    "manifest: the two slots belong to different ledgers");
         }
-        found.equal = generations[0] == generations[1];
     }
     if (found.best == 0) {
         /* The scratch holds slot 1, or nothing good: decode the better one again. */

@@ -220,8 +220,8 @@ firn_status frn_segments_reserve(frn_log *log, frn_segments *segments, size_t mo
 typedef struct frn_manifest_found {
     fmt_verdict verdicts[2];
     bool missing[2];
-    int best;   /**< The slot that is believed: 0 or 1; -1 none. */
-    bool equal; /**< Both are good and of one generation. */
+    int best;                /**< The slot that is believed: 0 or 1; -1 none. */
+    uint64_t generations[2]; /**< Of good slots; else 0. */
 } frn_manifest_found;
 
 firn_status frn_manifest_alloc(frn_log *log, firn_error *err) FIRN_NODISCARD;
