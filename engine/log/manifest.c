@@ -19,6 +19,10 @@
 #include <assert.h>
 #include <string.h>
 
+enum {
+    SLOT_READ_FIRST = 16 * 1024 /* Holds all but the largest manifests; the unused rest of a slot is not read. */
+};
+
 const char *const frn_manifest_names[2] = {"manifest.0", "manifest.1"};
 
 firn_status frn_manifest_alloc(frn_log *log, firn_error *err)
@@ -72,12 +76,16 @@ static firn_status read_slot(frn_log *log, int i, fmt_verdict *out_verdict, bool
             return status;
         }
     }
-    status = ops->read(log->slot_files[i], log->manifest_bytes, FMT_MANIFEST_SIZE, 0, &got, err);
-    if (status < 0) {
-        return status;
+    for (size_t size = SLOT_READ_FIRST;; size = FMT_MANIFEST_SIZE) {
+        status = ops->read(log->slot_files[i], log->manifest_bytes, size, 0, &got, err);
+        if (status < 0) {
+            return status;
+        }
+        *out_verdict = fmt_manifest_decode(log->manifest_bytes, got, &log->manifest);
+        if (*out_verdict != FMT_SHORT || got < size || size == FMT_MANIFEST_SIZE) {
+            return FIRN_OK;
+        }
     }
-    *out_verdict = fmt_manifest_decode(log->manifest_bytes, got, &log->manifest);
-    return FIRN_OK;
 }
 
 firn_status frn_manifest_read(frn_log *log, frn_manifest_found *out_found, firn_error *err)

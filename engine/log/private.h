@@ -308,7 +308,7 @@ typedef struct frn_walk {
     uint64_t bytes_read;
 } frn_walk;
 
-/** buffer_size is rounded up to the alignment. FIRN_OK or FIRN_ENOMEM. */
+/** buffer_size is cut to a segment's and rounded up to the alignment; a larger group makes it grow. FIRN_OK or FIRN_ENOMEM. */
 firn_status frn_walk_init(frn_walk *walk, frn_log *log, size_t buffer_size) FIRN_NODISCARD;
 void frn_walk_done(frn_walk *walk);
 /** Goes to a segment; the buffer is forgotten. */

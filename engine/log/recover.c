@@ -298,7 +298,8 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
         bool spare = log->manifest.clean && current && !segment->sealed && r->spares.count < FRN_LOG_SPARES_MAX;
         bool touched = !log->manifest.clean && current;
 
-        /* A dead process may have groups of its in flight to such a file: no other name may bring them into new data. */
+        /* A dead process may have groups of its in flight to such a file: no other name may bring them into new data.
+         */
         status = frn_recovery_number(log, spare ? &r->spares : touched ? &r->touched : &r->unused, header->number, err);
         frn_segment_free(log, segment);
         return status;

@@ -269,8 +269,8 @@ static firn_status check_segment(struct verify *v, size_t index, frn_walk *walk,
     return status;
 }
 
-/* Of a clean log. A slot that is torn, or slot 1 one change behind, is what a crash in the middle of a change leaves, and
-   the next open writes it anew; slot 0, which is written first, cannot be the older one. */
+/* Of a clean log. A slot that is torn, or slot 1 one change behind, is what a crash in the middle of a change leaves,
+   and the next open writes it anew; slot 0, which is written first, cannot be the older one. */
 static void check_slots(struct verify *v, const frn_manifest_found *found)
 {
     bool both = found->verdicts[0] == FMT_OK && found->verdicts[1] == FMT_OK;
