@@ -80,13 +80,25 @@ model_request *world_request(world *w)
     return request;
 }
 
-static model_request *key_age_request(world *w)
+static model_request *key_age_request(uint64_t age_ns)
 {
     model_request *request = model_request_new(0);
 
     request->sets_key_age = true;
-    request->age_ns = UINT64_C(1000000) << dice_roll(&w->dice, 24);
+    request->age_ns = age_ns;
     return request;
+}
+
+firn_status world_create(world *w, firn_error *err)
+{
+    model_request *request = key_age_request(w->with->options.key_age_ns);
+    firn_status status;
+
+    (void)model_decide(w->m, request, disk_controls_of(w->d)->wall_ns);
+    model_request_unref(request);
+    status = world_open(w, FIRN_OPEN_CREATE, err);
+    w->m->floor = status == FIRN_OK ? 1 : 0;
+    return status;
 }
 
 static void move_clock(world *w)
@@ -152,7 +164,7 @@ void world_act(world *w, bool reopens)
     } else if (roll < 58) {
         world_commit(w, world_request(w));
     } else if (roll < 60) {
-        world_commit(w, key_age_request(w));
+        world_commit(w, key_age_request(UINT64_C(1000000) << dice_roll(&w->dice, 24)));
     } else if (roll < 77) {
         drive(w);
     } else if (roll < 86) {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEY_AGE_DEFAULT_NS (UINT64_C(7) * 24 * 3600 * 1000000000)
+
 static void *need(void *p)
 {
     if (p == NULL) {
@@ -38,9 +40,9 @@ firn_slice model_stream_name(unsigned stream)
     return (firn_slice){.data = names[stream], .size = strlen(names[stream])};
 }
 
-void model_init(model *m, uint64_t key_age_ns)
+void model_init(model *m)
 {
-    *m = (model){.first_key_age_ns = key_age_ns, .key_age_ns = key_age_ns, .next_seq = 1};
+    *m = (model){.key_age_ns = KEY_AGE_DEFAULT_NS, .next_seq = 1};
 }
 
 void model_done(model *m)
@@ -117,7 +119,7 @@ static void push(model *m, const model_batch *batch)
 void model_fork(const model *m, size_t count, model *out_fork)
 {
     assert(count <= m->count);
-    model_init(out_fork, m->first_key_age_ns);
+    model_init(out_fork);
     for (size_t i = 0; i < count; i++) {
         push(out_fork, &m->batches[i]);
     }

@@ -83,7 +83,6 @@ typedef struct model {
     size_t count;
     size_t capacity;
     size_t floor;
-    uint64_t first_key_age_ns; /**< As the ledger was created with. */
     /* What follows from the batches. */
     uint64_t key_age_ns;
     uint64_t next_seq;
@@ -93,7 +92,8 @@ typedef struct model {
     size_t keys[MODEL_SCOPES][MODEL_KEYS]; /**< 1 + the batch that recorded it; 0: unknown. */
 } model;
 
-void model_init(model *m, uint64_t key_age_ns);
+/** Of a ledger without any record. */
+void model_init(model *m);
 void model_done(model *m);
 /** A copy of the first `count` batches; with them, floor is theirs. */
 void model_fork(const model *m, size_t count, model *out_fork);

@@ -31,7 +31,8 @@ typedef struct crash_point {
     const model *m;
     uint64_t incarnation; /**< The last known to have been opened; 0: the ledger may not exist yet. */
     unsigned depth;       /**< Crashes before this one. */
-    unsigned states_mean; /**< States to make at each step, on average. */
+    unsigned steps_in;    /**< At one step in so many … */
+    unsigned states_mean; /**< … so many states are made, on average. */
 } crash_point;
 
 enum { CRASH_DEPTH_MAX = 3 };

@@ -3,6 +3,7 @@
  * sweep.c — the crash sweep: random histories on a simulated disk, crashed at every step of the disk.
  *
  *   sweep [--seeds A..B | --seed N] [--states N] [--list FILE] [--long FILE] [--seconds N]
+ *         [--trace 1|2]
  *
  * Each seed is one history; --states says how many crash states to make of it. --list runs the seeds of a file first:
  * those that once failed. --long goes on from the seed kept in a file, for --seconds, and keeps the next one there.
@@ -43,10 +44,12 @@ static void restart(sweep *s, world *w, model *m, crash_point *at)
     disk_controls_of(next)->step_arg = at;
     disk_controls_of(next)->land_in = 20;
     at->depth = 1;
+    at->steps_in = 4;
     if (world_open(w, FIRN_OPEN_WRITE, &err) != FIRN_OK) {
         violation("the history cannot go on: %s", err.text);
     }
     at->depth = 0;
+    at->steps_in = 1;
     at->incarnation = w->incarnation;
     model_truncate(m, world_check_log(w));
 }
@@ -78,19 +81,20 @@ static void run_history(uint64_t seed, uint64_t states, totals *sum)
     settings with = settings_of(seed);
     sweep s = {.with = &with, .dice = dice_of(~seed), .seen = &sum->seen};
     model m;
-    crash_point at = {.sweep = &s, .m = &m, .states_mean = 8};
+    crash_point at = {.sweep = &s, .m = &m, .steps_in = 3, .states_mean = 3};
     world w;
     firn_error err;
 
     place = (sweep_place){.seed = seed, .plan = "history"};
-    model_init(&m, with.options.key_age_ns);
+    model_init(&m);
     world_init(&w, &with, disk_new(seed), &m, seed);
     disk_controls_of(w.d)->step = crash_step;
     disk_controls_of(w.d)->step_arg = &at;
-    if (world_open(&w, FIRN_OPEN_CREATE, &err) != FIRN_OK) {
+    if (world_create(&w, &err) != FIRN_OK) {
         violation("create: %s", err.text);
     }
     at.incarnation = w.incarnation;
+    at.steps_in = 1;
     while (s.states < states && place.action < ACTIONS_MAX) {
         place.action++;
         world_act(&w, true);
@@ -172,7 +176,7 @@ int main(int argc, char **argv)
         {"seeds", required_argument, NULL, 'r'},  {"seed", required_argument, NULL, 's'},
         {"states", required_argument, NULL, 'n'}, {"list", required_argument, NULL, 'l'},
         {"long", required_argument, NULL, 'g'},   {"seconds", required_argument, NULL, 't'},
-        {NULL, 0, NULL, 0},
+        {"trace", required_argument, NULL, 'v'},  {NULL, 0, NULL, 0},
     };
     uint64_t first = 1, last = 50, states = STATES_DEFAULT, seconds = SECONDS_DEFAULT;
     const char *list = NULL, *saved = NULL;
@@ -195,9 +199,11 @@ int main(int argc, char **argv)
             saved = optarg;
         } else if (c == 't') {
             seconds = number(optarg, "--seconds");
+        } else if (c == 'v') {
+            trace_level = (int)number(optarg, "--trace");
         } else {
             (void)fprintf(stderr, "usage: sweep [--seeds A..B | --seed N] [--states N] [--list FILE] [--long FILE] "
-                                  "[--seconds N]\n");
+                                  "[--seconds N] [--trace 1|2]\n");
             return 2;
         }
     }

@@ -9,6 +9,20 @@
 #include <unistd.h>
 
 sweep_place place;
+int trace_level;
+
+void trace(const char *format, ...)
+{
+    va_list args;
+
+    if (trace_level > (place.state == 0 ? 0 : 1)) {
+        (void)fprintf(stderr, "%llu.%llu: ", (unsigned long long)place.action, (unsigned long long)place.state);
+        va_start(args, format);
+        (void)vfprintf(stderr, format, args);
+        va_end(args);
+        (void)fprintf(stderr, "\n");
+    }
+}
 
 void violation(const char *format, ...)
 {
@@ -58,6 +72,12 @@ void world_init(world *w, const settings *with, disk *d, model *m, uint64_t seed
     frn_heap_init(&w->heap);
 }
 
+static void on_trace(void *arg, const char *line)
+{
+    (void)arg;
+    trace("engine: %s", line);
+}
+
 firn_status world_open(world *w, firn_open_mode mode, firn_error *err)
 {
     firn_options options = w->with->options;
@@ -66,6 +86,7 @@ firn_status world_open(world *w, firn_open_mode mode, firn_error *err)
     firn_status status;
 
     options.mode = mode;
+    options.trace = on_trace;
     w->io = disk_open_io(w->d);
     seam.io = w->io;
     do {
@@ -79,6 +100,8 @@ firn_status world_open(world *w, firn_open_mode mode, firn_error *err)
     if (firn_batch_new(w->ledger, &w->batch, err) != FIRN_OK || firn_stat(w->ledger, &stats, err) != FIRN_OK) {
         violation("cannot begin: %s", err->text);
     }
+    trace("open: incarnation %llu, %s, durable %llu", (unsigned long long)stats.incarnation,
+          stats.was_clean != 0 ? "clean" : "unclean", (unsigned long long)stats.durable_seq);
     w->incarnation = stats.incarnation;
     w->was_clean = stats.was_clean != 0;
     if (stats.durable_seq != stats.allocated_seq) {
@@ -113,6 +136,7 @@ void world_close(world *w)
     if (firn_close(w->ledger, &err) != FIRN_OK) {
         violation("close: %s", err.text);
     }
+    trace("close");
     w->ledger = NULL;
     if (w->live != 0) {
         violation("%u calls got no answer although the ledger was closed", w->live);
@@ -170,6 +194,7 @@ static void check_answer(world *w, const call *c, firn_status status, const firn
         violation("the model wants time %lld, the receipt says %lld", (long long)want->time_ns,
                   (long long)receipt->time_ns);
     }
+    trace("answer: %s, rests on %zu batches", firn_status_name(status), want->position);
     model_answered(w->m, want);
 }
 
@@ -294,6 +319,7 @@ void world_submit(world *w, model_request *request, bool by_ticket)
         w->live++;
         options.arg = c;
         status = firn_batch_submit(w->batch, by_ticket ? NULL : &options, by_ticket ? &ticket : NULL, &err);
+        trace("submit: %s, %zu batches in the model", firn_status_name(status), w->m->count);
         if (not_taken(w, status, &err)) {
             retract(w, &c->want);
             *c = (call){0};

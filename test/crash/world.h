@@ -56,6 +56,8 @@ typedef struct world {
 void world_init(world *w, const settings *with, disk *d, model *m, uint64_t seed);
 /** Open; FIRN_EBUSY lets a dead writer's writes land first. Returns the status of the last try. */
 firn_status world_open(world *w, firn_open_mode mode, firn_error *err);
+/** Create on an empty disk and open. The age of keys is the ledger's first batch, which a crash may take. */
+firn_status world_create(world *w, firn_error *err);
 /** Close cleanly, then everything is durable. The disk stays. */
 void world_close(world *w);
 /** Die: nothing is written. The disk stays. */
@@ -90,6 +92,9 @@ typedef struct sweep_place {
     char plan[160];   /**< How the state was made. */
 } sweep_place;
 extern sweep_place place;
+/** Tell what the history does, on stderr: 1 the history, 2 every recovered state too. Set by --trace. */
+extern int trace_level;
+void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** Prints what is wrong and where, and ends the program with status 1. */
 _Noreturn void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
