@@ -208,18 +208,31 @@ static void recover_world(sweep *s, world *w, uint64_t incarnation, unsigned dep
     }
 }
 
+static uint64_t claims(uint64_t hash, const model *m)
+{
+    return (hash ^ m->floor * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0x94d049bb133111eb) ^ m->count;
+}
+
 /* Recovers d, which becomes this function's, and checks what comes out. */
 static void recover(sweep *s, disk *d, const model *m, uint64_t incarnation, unsigned depth)
 {
     sweep_place outer = place;
     disk_controls *controls = disk_controls_of(d);
-    crash_point again = {.sweep = s, .incarnation = incarnation, .depth = depth + 1, .steps_in = 6, .states_mean = 1};
+    crash_point again = {.sweep = s, .incarnation = incarnation, .depth = depth + 1, .steps_in = 6, .states_mean = 2};
+    uint64_t hash;
     model fork;
     world w;
 
+    /* The same disk under the same claims was checked already: no state of its own. */
+    hash = disk_hash(d);
+    if (!seen_add(s->seen, claims(hash, m))) {
+        disk_free(d);
+        s->repeated++;
+        return;
+    }
     place.state = ++s->states;
     s->second += depth > 0 ? 1 : 0;
-    (void)seen_add(s->seen, disk_hash(d));
+    (void)seen_add(s->disks, hash);
     trace("crash number %u: %s", depth + 1, place.plan);
     model_fork(m, m->count, &fork);
     world_init(&w, s->with, d, &fork, dice_next(&s->dice));
@@ -242,9 +255,13 @@ void crash_step(void *arg, disk *d, disk_op op)
 {
     crash_point *at = arg;
     sweep *s = at->sweep;
-    uint64_t count = dice_chance(&s->dice, at->steps_in) ? dice_roll(&s->dice, 2 * at->states_mean) + 1 : 0;
+    unsigned open_effects = disk_open_effects(d);
+    uint64_t count = 0;
 
-    trace("disk: %s, %u effects open", disk_op_name(op), disk_open_effects(d));
+    if (dice_chance(&s->dice, at->steps_in)) {
+        count = open_effects == 0 ? dice_roll(&s->dice, 2) : dice_roll(&s->dice, 2 * at->states_mean) + 1;
+    }
+    trace("disk: %s, %u effects open", disk_op_name(op), open_effects);
     for (uint64_t i = 0; i < count; i++) {
         sweep_place outer = place;
 

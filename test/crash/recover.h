@@ -19,10 +19,11 @@ void seen_free(seen *s);
 typedef struct sweep {
     const settings *with;
     dice dice;
-    seen *seen;
-    uint64_t states;      /**< Made so far in this history. */
+    seen *seen;           /**< Of disks together with what must be on them. */
+    seen *disks;          /**< Of disks alone. */
+    uint64_t states;      /**< Checked so far in this history. */
+    uint64_t repeated;    /**< Made once more, and skipped. */
     uint64_t second;      /**< Of these, crashes during the recovery from a crash. */
-    uint64_t only;        /**< Check this state alone; 0: all. */
 } sweep;
 
 /** Where crash states are made: at the steps of one disk. */

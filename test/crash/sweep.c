@@ -27,6 +27,7 @@ typedef struct totals {
     uint64_t actions;
     uint64_t restarts;
     seen seen;
+    seen disks;
 } totals;
 
 /* The history itself crashes and goes on in what is left. */
@@ -79,9 +80,9 @@ static void end_history(world *w)
 static void run_history(uint64_t seed, uint64_t states, totals *sum)
 {
     settings with = settings_of(seed);
-    sweep s = {.with = &with, .dice = dice_of(~seed), .seen = &sum->seen};
+    sweep s = {.with = &with, .dice = dice_of(~seed), .seen = &sum->seen, .disks = &sum->disks};
     model m;
-    crash_point at = {.sweep = &s, .m = &m, .steps_in = 3, .states_mean = 3};
+    crash_point at = {.sweep = &s, .m = &m, .steps_in = 3, .states_mean = 8};
     world w;
     firn_error err;
 
@@ -217,12 +218,13 @@ int main(int argc, char **argv)
             run_history(seed, states, &sum);
         }
     }
-    (void)printf("crash sweep: seeds %llu..%llu, %llu histories, %llu actions, %llu restarts, %llu states "
-                 "(%llu after a second crash), %zu distinct, 0 violations\n",
+    (void)printf("crash sweep: seeds %llu..%llu: %llu histories, %llu actions, %llu restarts; %llu states, %zu of them "
+                 "distinct disks, %llu after a second crash; 0 violations\n",
                  (unsigned long long)first, (unsigned long long)last, (unsigned long long)sum.histories,
                  (unsigned long long)sum.actions, (unsigned long long)sum.restarts, (unsigned long long)sum.states,
-                 (unsigned long long)sum.second, sum.seen.count);
+                 sum.disks.count, (unsigned long long)sum.second);
     seen_free(&sum.seen);
+    seen_free(&sum.disks);
     image_pool_free();
     return 0;
 }
