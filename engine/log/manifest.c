@@ -2,8 +2,10 @@
 /*
  * manifest.c — read and write the two slots that say which segments there are and whose history it is.
  *
- * Protocol: a change is encoded once and written to slot 0, synced, to slot 1, synced; nothing relies on it before. The
- * slots are files of a fixed, pre-written size, overwritten in place, so that a change needs no space and no metadata.
+ * Protocol: a change is encoded once and written to one slot, synced, to the other, synced; nothing relies on it before.
+ * The slots are files of a fixed, pre-written size, overwritten in place, so that a change needs no space and no
+ * metadata. The first is the one that was not believed when the manifest was read, so that a crash in the first change
+ * after a crash cannot spoil the only good slot.
  *
  * What can fail: a crash tears one slot, never both; the other holds the state before or after the change, and both are
  * true: what a change names is not used before both slots hold it. A slot that decays is mended from the other at the
@@ -123,6 +125,7 @@ firn_status frn_manifest_read(frn_log *log, frn_manifest_found *out_found, firn_
             return frn_fail(err, FIRN_EIO, "manifest.0: changed while it was read");
         }
     }
+    log->slot_first = found.best == 0 ? 1 : 0;
     *out_found = found;
     return FIRN_OK;
 }
@@ -137,7 +140,9 @@ firn_status frn_manifest_write(frn_log *log, firn_error *err)
     log->manifest.generation++;
     log->manifest.time_ns = ops->wall_clock_ns(log->io);
     fmt_manifest_encode(log->manifest_bytes, &log->manifest);
-    for (int i = 0; i < 2; i++) {
+    for (int k = 0; k < 2; k++) {
+        int i = k == 0 ? log->slot_first : 1 - log->slot_first;
+
         status = ops->write(log->slot_files[i], log->manifest_bytes, size, 0, err);
         if (status == FIRN_OK) {
             status = ops->sync(log->slot_files[i], err);

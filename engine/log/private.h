@@ -121,6 +121,7 @@ struct frn_log {
     frn_mutex maker;
     frn_file *lock_file; /**< Held for writing; else NULL. */
     frn_file *slot_files[2];
+    int slot_first;                 /**< The slot that a change is written to first. */
     fmt_manifest manifest;   /**< As last written; runs and incarnations are owned arrays of the maximum size. */
     uint8_t *manifest_bytes; /**< FMT_MANIFEST_SIZE bytes to encode into. */
     frn_make_stage make_stage;

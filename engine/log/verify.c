@@ -269,11 +269,10 @@ static firn_status check_segment(struct verify *v, size_t index, frn_walk *walk,
     return status;
 }
 
-/* Of a clean log. A slot that is torn, or slot 1 one change behind, is what a crash in the middle of a change leaves,
-   and the next open writes it anew; slot 0, which is written first, cannot be the older one. */
+/* Of a clean log. A slot that is torn, or one change behind, is what a crash in the middle of a change leaves, and the
+   next open writes it anew; all changes before the clean mark went to both. */
 static void check_slots(struct verify *v, const frn_manifest_found *found)
 {
-    bool both = found->verdicts[0] == FMT_OK && found->verdicts[1] == FMT_OK;
     const char *what;
     firn_error error = {0};
 
@@ -281,8 +280,7 @@ static void check_slots(struct verify *v, const frn_manifest_found *found)
         what = NULL;
         if (found->missing[i]) {
             what = "missing";
-        } else if (both && (i == 0 ? found->generations[0] < found->generations[1]
-                                   : found->generations[1] + 1 < found->generations[0])) {
+        } else if (found->verdicts[i] == FMT_OK && found->generations[i] + 1 < found->generations[found->best]) {
             what = "older than a crash can leave it";
         }
         if (what != NULL) {
