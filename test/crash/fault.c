@@ -59,7 +59,7 @@ static bool done(run *r, firn_status status, const firn_error *err)
         return true;
     }
     r->failures++;
-    if (err->status != status || strlen(err->text) < 8) {
+    if (err->status != status || strlen(err->text) < 5) {
         wrong(r, "status %s, error of %s with the text \"%s\"", firn_status_name(status), firn_status_name(err->status),
               err->text);
     }
@@ -195,7 +195,7 @@ static void look(run *r)
     (void)done(r, firn_stat(r->ledger, &stats, &err), &err);
 }
 
-static bool open_ledger(run *r, firn_open_mode mode)
+static bool open_ledger(run *r, firn_open_mode mode, firn_error *err)
 {
     firn_options options = {
         .struct_size = sizeof options,
@@ -207,11 +207,10 @@ static bool open_ledger(run *r, firn_open_mode mode)
         .spare_segments = 1,
     };
     frn_ledger_seam seam = {.heap = &r->heap, .threads = false};
-    firn_error err;
 
     r->io = disk_open_io(r->d);
     seam.io = r->io;
-    if (!done(r, frn_ledger_open_on(&seam, &options, &r->ledger, &err), &err)) {
+    if (!done(r, frn_ledger_open_on(&seam, &options, &r->ledger, err), err)) {
         r->io->ops->close(r->io);
         r->io = NULL;
         r->ledger = NULL;
@@ -256,7 +255,7 @@ static void life(run *r, firn_open_mode mode)
     waiting waits[4];
     firn_error err;
 
-    if (!open_ledger(r, mode)) {
+    if (!open_ledger(r, mode, &err)) {
         return;
     }
     commit(r);
@@ -291,8 +290,8 @@ static void check_content(const run *r, disk *d, const char *when)
     firn_status status;
 
     frn_heap_init(&again.heap);
-    if (!open_ledger(&again, FIRN_OPEN_CREATE)) {
-        wrong(r, "the ledger does not open %s", when);
+    if (!open_ledger(&again, FIRN_OPEN_CREATE, &err)) {
+        wrong(r, "the ledger does not open %s: %s", when, err.text);
     }
     if (firn_scan_open(again.ledger, &options, &scan, &err) != FIRN_OK) {
         wrong(r, "scan %s: %s", when, err.text);

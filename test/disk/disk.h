@@ -14,7 +14,9 @@
  *
  * A blocking write is PENDING at once; a sync settles what was PENDING when it was issued, no more: writes whose
  * completion was not reaped by then are not covered. A queued write ends PENDING, or SETTLED if it was queued durable.
- * A failed sync leaves what it covered readable and PENDING for ever: no later sync can settle it.
+ * A failed sync leaves what it covered readable. By dice an effect may still be settled by a later sync, or it is lost:
+ * in the cache alone, taken for clean, so that no later sync settles it and read_device() does not see it. Entries stay
+ * as they were: a file system that cannot commit them does not say later that it did.
  *
  * read() sees the cache. read_device() sees the durable content and those effects that can be got at from the device:
  * all of a living process (a direct read writes dirty pages back first), and of a dead one those that the dice of

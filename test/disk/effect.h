@@ -30,7 +30,7 @@ typedef struct effect {
     effect_kind kind;
     effect_state state;
     bool durable;           /**< A queued write: SETTLED when reaped. */
-    bool lost;              /**< A sync failed over it: never SETTLED. */
+    bool lost;              /**< A sync failed over it: never SETTLED, and not on the device. */
     bool orphan;            /**< FLIGHT without a living process. */
     bool on_device;         /**< Seen by read_device() while PENDING. */
     int inode;
@@ -120,7 +120,6 @@ void effect_settle_file(disk *d, int inode_number, uint64_t stamp);
 void effect_settle_names(disk *d);
 /** The sync failed: what it covered can be settled by none. */
 void effect_lose_file(disk *d, int inode_number, uint64_t stamp);
-void effect_lose_names(disk *d);
 /** Moves settled effects that no open one precedes into the durable content. */
 void effect_fold(disk *d);
 /** Content as read_device() sees it; to be given back with image_unref(). */

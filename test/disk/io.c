@@ -319,7 +319,6 @@ static firn_status io_sync_names(frn_io *base, firn_error *err)
     int rc = disk_begin_op(d, DISK_SYNC_NAMES);
 
     if (rc != 0) {
-        effect_lose_names(d);
         return frn_fail_os(err, rc, "sync the folder");
     }
     effect_settle_names(d);
