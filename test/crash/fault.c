@@ -21,7 +21,13 @@
 #include "firn.h"
 #include "test/disk/disk.h"
 
-enum { BATCHES_MAX = 32, RECORDS = 3, PAYLOAD_SIZE = 5000, K_MAX = 20000 };
+enum {
+    BATCHES_MAX = 32,
+    RECORDS = 3,
+    PAYLOAD_SIZE = 5000,
+    K_MAX = 20000,
+    SEEDS = 4
+};
 
 /** One run of the script. */
 typedef struct run {
@@ -29,13 +35,14 @@ typedef struct run {
     frn_io *io;
     frn_heap heap;
     firn_ledger *ledger;
-    const char *fault;           /* For messages. */
+    const char *fault; /* For messages. */
     uint64_t k;
-    unsigned batches;            /* Submitted so far. */
+    uint64_t seed;    /* Of the disk: orders, parts of failed writes. */
+    unsigned batches; /* Submitted so far. */
     bool acknowledged[BATCHES_MAX];
-    unsigned answers;            /* Of submitted calls. */
+    unsigned answers; /* Of submitted calls. */
     unsigned submitted;
-    uint64_t failures;           /* Calls that failed. */
+    uint64_t failures; /* Calls that failed. */
 } run;
 
 static void wrong(const run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -333,7 +340,7 @@ static bool script(run *r, uint64_t alloc_at, bool for_ever, uint64_t io_at, int
     disk *cut;
     bool came;
 
-    r->d = disk_new(7);
+    r->d = disk_new(r->seed);
     controls = disk_controls_of(r->d);
     counts = disk_counts_of(r->d);
     frn_heap_init(&r->heap);
@@ -375,7 +382,7 @@ static void sweep_allocations(const char *name, bool for_ever)
     uint64_t k;
 
     for (k = 1; came && k < K_MAX; k++) {
-        run r = {.fault = name, .k = k};
+        run r = {.fault = name, .k = k, .seed = k};
 
         came = script(&r, k, for_ever, 0, 0, false);
         failures += r.failures;
@@ -393,10 +400,12 @@ static void sweep_io(const char *name, bool for_ever, int os_errno, bool is_shor
     uint64_t k;
 
     for (k = 1; came && k < K_MAX; k++) {
-        run r = {.fault = name, .k = k};
+        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+            run r = {.fault = name, .k = k, .seed = seed};
 
-        came = script(&r, 0, for_ever, k, os_errno, is_short);
-        failures += r.failures;
+            came = script(&r, 0, for_ever, k, os_errno, is_short);
+            failures += r.failures;
+        }
     }
     print_message("%s: %llu operations, %llu calls failed\n", name, (unsigned long long)k - 2,
                   (unsigned long long)failures);

@@ -16,7 +16,10 @@
 
 #include "engine/base/error.h"
 
-enum { IDLE_WAITS_MAX = 100000, NS = 1000000000 };
+enum {
+    IDLE_WAITS_MAX = 100000,
+    NS = 1000000000
+};
 
 unsigned disk_in_flight(const disk_io *io)
 {

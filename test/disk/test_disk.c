@@ -10,7 +10,10 @@
 
 #include "test/disk/disk.h"
 
-enum { PAGE = 4096, SECTOR = IMAGE_SECTOR };
+enum {
+    PAGE = 4096,
+    SECTOR = IMAGE_SECTOR
+};
 
 static firn_error err;
 static _Alignas(4096) uint8_t page[4][PAGE];
