@@ -47,7 +47,8 @@ def run(*arguments, input=b'', **options):
 
 def start(*arguments, **options):
     """Starts the tool; pipes to all three of its ends."""
-    return subprocess.Popen([FIRN, *map(str, arguments)], stdin=options.pop('stdin', subprocess.PIPE),
+    # Without buffers: what line_of() waits for must not sit in one already.
+    return subprocess.Popen([FIRN, *map(str, arguments)], bufsize=0, stdin=options.pop('stdin', subprocess.PIPE),
                             stdout=options.pop('stdout', subprocess.PIPE), stderr=subprocess.PIPE, env=environment,
                             **options)
 
