@@ -17,9 +17,6 @@ firn_status firn_get(firn_ledger *ledger, uint64_t seq, firn_buf *buf, firn_reco
         return frn_fail(err, FIRN_EINVAL, "get: %s is NULL",
                         ledger == NULL ? "ledger" : buf == NULL ? "buf" : "out_record");
     }
-    if (seq == 0 || seq > frn_log_durable(ledger->log)) {
-        return frn_fail(err, FIRN_ENOTFOUND, "get: there is no durable record %llu", (unsigned long long)seq);
-    }
     status = frn_log_get(ledger->log, seq, buf, &record, &batch.first_seq, &batch.count, &batch.time_ns, err);
     if (status == FIRN_OK) {
         status = frn_record_show(&record, &batch, out_record, err);

@@ -145,15 +145,15 @@ static void test_get(void **state)
     firn_record record;
     firn_error err;
 
-    EXPECT(FIRN_ENOTFOUND, err, "get: there is no durable record 1", firn_get(world->ledger, 1, &buf, &record, &err));
+    EXPECT(FIRN_ENOTFOUND, err, "get: record not found: 1", firn_get(world->ledger, 1, &buf, &record, &err));
     fill(world);
     for (uint64_t seq = 20; seq > 0; seq--) {
         OK(err, firn_get(world->ledger, seq, &buf, &record, &err));
         expect_record(&record, seq);
         assert_in_range((uintptr_t)record.payload.data, (uintptr_t)buf.data, (uintptr_t)buf.data + buf.capacity);
     }
-    EXPECT(FIRN_ENOTFOUND, err, "get: there is no durable record 0", firn_get(world->ledger, 0, &buf, &record, &err));
-    EXPECT(FIRN_ENOTFOUND, err, "get: there is no durable record 21", firn_get(world->ledger, 21, &buf, &record, &err));
+    EXPECT(FIRN_ENOTFOUND, err, "get: record not found: 0", firn_get(world->ledger, 0, &buf, &record, &err));
+    EXPECT(FIRN_ENOTFOUND, err, "get: record not found: 21", firn_get(world->ledger, 21, &buf, &record, &err));
     EXPECT(FIRN_EINVAL, err, "get: buf is NULL", firn_get(world->ledger, 1, NULL, &record, &err));
     EXPECT(FIRN_EINVAL, err, "get: ledger is NULL", firn_get(NULL, 1, &buf, &record, &err));
     EXPECT(FIRN_EINVAL, err, "get: out_record is NULL", firn_get(world->ledger, 1, &buf, NULL, &err));
