@@ -11,9 +11,10 @@
  *
  * A refusal is not given when its ground turns out void: the caller hears FIRN_EPOISONED instead.
  */
-#include "engine/intake/core.h"
+#include "engine/intake/intake.h"
 
 #include "engine/base/error.h"
+#include "engine/intake/core.h"
 #include "engine/intake/name.h"
 #include "engine/intake/options.h"
 
