@@ -192,7 +192,8 @@ const tool_command tool_commands[] = {
      "Prints durable records: seq, time, stream, version in the stream, kind and payload. With --json a line a record; "
      "a "
      "payload that is no UTF-8 stands in base64 under payload_base64. Records of the ledger's own have no stream.\n\n"
-     "Reading takes no lock; another process may be writing.",
+     "Reading takes no lock; another process may be writing. In a damaged ledger all that stands before the damage is "
+     "printed, then the damage is told: exit code 3.",
      log_options, log_examples, tool_cmd_log},
     {"stat", "tell what is in a ledger and how it writes", "", 0, 0,
      "Tells positions, sizes, how bytes reach the disk, what recovery cut after unclean stops, and damage that was "

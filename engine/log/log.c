@@ -18,41 +18,49 @@ enum {
 
 struct presence {
     bool segment;
+    uint64_t slot_sizes[2]; /* 0: no such file, or an empty one. */
 };
 
-static void note_segment(void *arg, const char *name, uint64_t size)
+static void note_file(void *arg, const char *name, uint64_t size)
 {
     struct presence *presence = arg;
 
-    (void)size;
     presence->segment = presence->segment || frn_segment_number(name) != 0;
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(name, frn_manifest_names[i]) == 0) {
+            presence->slot_sizes[i] = size;
+        }
+    }
 }
 
 firn_status frn_log_exists(frn_io *io, bool *out_there, firn_error *err)
 {
+    static const uint8_t blank[sizeof FMT_MANIFEST_MAGIC_TEXT - 1];
     struct presence presence = {0};
-    static const uint8_t blank[8];
-    bool there = false;
-    firn_status status = io->ops->list(io, note_segment, &presence, err);
+    uint8_t heads[2][sizeof blank] = {{0}};
+    bool blanks[2] = {true, true};
+    bool unfinished;
+    firn_status status = io->ops->list(io, note_file, &presence, err);
 
     for (int i = 0; i < 2 && status == FIRN_OK; i++) {
-        uint8_t head[8] = {0};
         frn_file *file = NULL;
         size_t got;
 
-        status = io->ops->open(io, frn_manifest_names[i], 0, &file, err);
-        if (status == FIRN_ENOTFOUND) {
-            status = FIRN_OK;
-            continue;
+        if (presence.slot_sizes[i] > 0) {
+            status = io->ops->open(io, frn_manifest_names[i], 0, &file, err);
         }
-        if (status == FIRN_OK) {
-            status = io->ops->read(file, head, sizeof head, 0, &got, err);
-            there = there || memcmp(head, blank, sizeof head) != 0;
+        if (status == FIRN_OK && file != NULL) {
+            status = io->ops->read(file, heads[i], sizeof heads[i], 0, &got, err);
             io->ops->file_close(file);
         }
+        blanks[i] = memcmp(heads[i], blank, sizeof blank) == 0;
     }
     if (status == FIRN_OK) {
-        *out_there = there || presence.segment;
+        /* Creation writes slot 0 first: a crash may leave anything in its sector, but then slot 1 is as it was filled.
+         */
+        unfinished = presence.slot_sizes[0] == FMT_MANIFEST_SIZE && presence.slot_sizes[1] == FMT_MANIFEST_SIZE &&
+                     blanks[1] && memcmp(heads[0], FMT_MANIFEST_MAGIC_TEXT, sizeof heads[0]) != 0;
+        *out_there = presence.segment || (!unfinished && (!blanks[0] || !blanks[1]));
     }
     return status;
 }

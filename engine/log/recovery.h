@@ -30,6 +30,7 @@ typedef struct frn_recovery {
     uint64_t cut_next_seq; /**< Behind the last seq that the tail claims to hold; 0 none. */
     frn_numbers spares;    /**< Clean log: named segments with a good header and no group, in log order. */
     frn_numbers unused;    /**< Named segments that hold nothing and may be used again. */
+    frn_numbers touched;   /**< Named segments without a group where a dead process may have groups in flight. */
     frn_numbers orphans;   /**< Files of segments that the manifest does not name. */
     firn_error damage;     /**< Status FIRN_OK: none. */
 } frn_recovery;
