@@ -37,11 +37,12 @@ OUTSIDE = {
     'frn_read': r'',
     'frn_ledger': r'EVP_.*|pthread_mutex_(un)?lock',
 }
-# Within engine/base, which object may need what.
-BASE_OBJECTS = {
-    r'malloc|calloc|realloc|free|posix_memalign': ['heap.c'],
-    r'syscall|clock_gettime': ['thread.c'],
-    r'eventfd|write|close': ['notify.c'],
+# Which objects alone may need what, within a layer. The lock of frn_ledger is that of the list of ledgers in memory.
+ONLY = {
+    ('frn_base', r'malloc|calloc|realloc|free|posix_memalign'): ['heap.c'],
+    ('frn_base', r'syscall|clock_gettime'): ['thread.c'],
+    ('frn_base', r'eventfd|write|close'): ['notify.c'],
+    ('frn_ledger', r'pthread_.*'): ['mem.c'],
 }
 ALLOCATORS = r'malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|v?asprintf|strn?dup'
 
