@@ -4,7 +4,9 @@
 
 #include "test/crash/world.h"
 
-enum { LARGE_SIZE = 90000 };
+enum {
+    LARGE_SIZE = 90000
+};
 
 static size_t payload_size(world *w)
 {

@@ -27,7 +27,7 @@ typedef struct model_event {
     unsigned stream; /**< 0 … MODEL_STREAMS - 1. */
     uint32_t kind;
     size_t size;
-    size_t at;       /**< Its payload in the request's bytes. */
+    size_t at; /**< Its payload in the request's bytes. */
 } model_event;
 
 typedef struct model_expect {
@@ -38,9 +38,9 @@ typedef struct model_expect {
 /** What a call asks for. Shared by the models that hold it. */
 typedef struct model_request {
     unsigned refs;
-    bool sets_key_age;     /**< firn_key_age_set() with age_ns, and nothing below. */
+    bool sets_key_age; /**< firn_key_age_set() with age_ns, and nothing below. */
     bool has_key;
-    bool has_digest;       /**< The caller's, else that of the events. */
+    bool has_digest; /**< The caller's, else that of the events. */
     unsigned scope;
     unsigned key;
     uint64_t age_ns;
@@ -60,7 +60,7 @@ typedef struct model_answer {
     uint64_t first_seq;
     uint32_t count;
     int64_t time_ns;
-    size_t position;   /**< Batches in the model when it had been decided, its own included. */
+    size_t position; /**< Batches in the model when it had been decided, its own included. */
     bool appended;
 } model_answer;
 
@@ -86,7 +86,7 @@ typedef struct model {
     /* What follows from the batches. */
     uint64_t key_age_ns;
     uint64_t next_seq;
-    int64_t time_ns;           /**< Of the last batch; 0: none. */
+    int64_t time_ns; /**< Of the last batch; 0: none. */
     unsigned streams_count;
     model_stream streams[MODEL_STREAMS];
     size_t keys[MODEL_SCOPES][MODEL_KEYS]; /**< 1 + the batch that recorded it; 0: unknown. */

@@ -2,8 +2,8 @@
 /*
  * pool.c — large blocks that come back: what makes a hundred thousand recoveries affordable.
  *
- * Every opening of a log takes a few blocks of a hundred kilobytes and more. Under the address sanitizer each of them is
- * a mapping of its own, made and given back, and that would be most of the time of a sweep. Linked with --wrap, this
+ * Every opening of a log takes a few blocks of a hundred kilobytes and more. Under the address sanitizer each of them
+ * is a mapping of its own, made and given back, and that would be most of the time of a sweep. Linked with --wrap, this
  * file serves large blocks from one area by powers of two; free ones are poisoned, and so is what lies behind the end
  * of one in use, so that the sanitizer sees what it would see without. Small blocks go to libc. One thread.
  */
@@ -37,16 +37,21 @@ __attribute__((used, visibility("default"))) const char *__asan_default_options(
 #define UNPOISON(at, size) ((void)(at), (void)(size))
 #endif
 
-enum { PAGE = 4096, LARGE = 32 * 1024, CLASSES = 12, BLOCKS_MAX = 4096 };
+enum {
+    PAGE = 4096,
+    LARGE = 32 * 1024,
+    CLASSES = 12,
+    BLOCKS_MAX = 4096
+};
 #define AREA_SIZE ((size_t)1 << 30)
 
 /* The area's blocks in the order in which they were cut; their sizes and states stand beside, not in them. */
 static uint8_t *area;
 static size_t area_used;
 static struct {
-    uint32_t at;    /* In units of LARGE. */
+    uint32_t at; /* In units of LARGE. */
     uint32_t class;
-    size_t size;    /* In use: as asked for; free: 0. */
+    size_t size; /* In use: as asked for; free: 0. */
 } blocks[BLOCKS_MAX];
 static uint32_t blocks_count;
 static uint32_t free_list[CLASSES][BLOCKS_MAX];
@@ -77,7 +82,7 @@ static void *take(size_t size)
     uint32_t i;
 
     while (class < CLASSES && ((size_t)LARGE << class) < size) {
-        class++;
+        class ++;
     }
     if (size < LARGE || class == CLASSES) {
         return NULL;

@@ -19,11 +19,11 @@ void seen_free(seen *s);
 typedef struct sweep {
     const settings *with;
     dice dice;
-    seen *seen;           /**< Of disks together with what must be on them. */
-    seen *disks;          /**< Of disks alone. */
-    uint64_t states;      /**< Checked so far in this history. */
-    uint64_t repeated;    /**< Made once more, and skipped. */
-    uint64_t second;      /**< Of these, crashes during the recovery from a crash. */
+    seen *seen;        /**< Of disks together with what must be on them. */
+    seen *disks;       /**< Of disks alone. */
+    uint64_t states;   /**< Checked so far in this history. */
+    uint64_t repeated; /**< Made once more, and skipped. */
+    uint64_t second;   /**< Of these, crashes during the recovery from a crash. */
 } sweep;
 
 /** Where crash states are made: at the steps of one disk. */
@@ -36,7 +36,9 @@ typedef struct crash_point {
     unsigned states_mean; /**< … so many states are made, on average. */
 } crash_point;
 
-enum { CRASH_DEPTH_MAX = 3 };
+enum {
+    CRASH_DEPTH_MAX = 3
+};
 
 /** A disk_step_fn: makes states of the disk, recovers and checks them. arg is a crash_point. */
 void crash_step(void *arg, disk *d, disk_op op);

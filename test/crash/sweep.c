@@ -18,7 +18,11 @@
 
 #include "test/crash/recover.h"
 
-enum { ACTIONS_MAX = 4000, STATES_DEFAULT = 2000, SECONDS_DEFAULT = 3600 };
+enum {
+    ACTIONS_MAX = 4000,
+    STATES_DEFAULT = 2000,
+    SECONDS_DEFAULT = 3600
+};
 
 typedef struct totals {
     uint64_t histories;

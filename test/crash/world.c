@@ -250,12 +250,12 @@ static void collect(world *w, const model_request *request)
     for (unsigned i = 0; status == FIRN_OK && i < request->events_count; i++) {
         const model_event *event = &request->events[i];
 
-        status = firn_batch_event(w->batch, model_stream_name(event->stream), event->kind, payload(request, event),
-                                  &err);
+        status =
+            firn_batch_event(w->batch, model_stream_name(event->stream), event->kind, payload(request, event), &err);
     }
     for (unsigned i = 0; status == FIRN_OK && i < request->expects_count; i++) {
-        status = firn_batch_expect(w->batch, model_stream_name(request->expects[i].stream),
-                                   request->expects[i].version, &err);
+        status = firn_batch_expect(w->batch, model_stream_name(request->expects[i].stream), request->expects[i].version,
+                                   &err);
     }
     if (status == FIRN_OK && request->has_key) {
         firn_slice of = request->scope == 0 ? (firn_slice){0} : short_key(request->scope, scope);
@@ -361,8 +361,9 @@ static bool fits_short(const model_request *request)
             return false;
         }
     }
-    return request->events_count > 0 && (request->expects_count == 0 ||
-           (request->expects_count == 1 && request->expects[0].stream == request->events[0].stream));
+    return request->events_count > 0 &&
+           (request->expects_count == 0 ||
+            (request->expects_count == 1 && request->expects[0].stream == request->events[0].stream));
 }
 
 void world_commit(world *w, model_request *request)

@@ -15,7 +15,9 @@
 #include "test/crash/model.h"
 #include "test/disk/disk.h"
 
-enum { WORLD_CALLS_MAX = 96 };
+enum {
+    WORLD_CALLS_MAX = 96
+};
 
 /** Options of one history, from its seed. */
 typedef struct settings {
@@ -38,17 +40,17 @@ typedef struct call {
 
 typedef struct world {
     const settings *with;
-    disk *d;               /**< The world's own. */
+    disk *d; /**< The world's own. */
     frn_io *io;
     frn_heap heap;
     firn_ledger *ledger;
     firn_batch *batch;
-    model *m;              /**< The caller's. */
+    model *m; /**< The caller's. */
     dice dice;
-    uint64_t incarnation;  /**< Of the ledger as opened. */
+    uint64_t incarnation;        /**< Of the ledger as opened. */
     uint64_t incarnation_before; /**< Known to the model before it was opened; 0: created then. */
     bool was_clean;
-    unsigned live;         /**< Calls without an answer. */
+    unsigned live; /**< Calls without an answer. */
     call calls[WORLD_CALLS_MAX];
 } world;
 
@@ -87,9 +89,9 @@ void world_check_rows(world *w, size_t count);
 /** What the sweep is doing, for the text of a violation. */
 typedef struct sweep_place {
     uint64_t seed;
-    uint64_t state;   /**< Number of the crash state within the seed; 0: the history itself. */
-    uint64_t action;  /**< Actions of the history so far. */
-    char plan[160];   /**< How the state was made. */
+    uint64_t state;  /**< Number of the crash state within the seed; 0: the history itself. */
+    uint64_t action; /**< Actions of the history so far. */
+    char plan[160];  /**< How the state was made. */
 } sweep_place;
 extern sweep_place place;
 /** Tell what the history does, on stderr: 1 the history, 2 every recovered state too. Set by --trace. */

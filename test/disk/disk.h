@@ -14,7 +14,9 @@
  *
  * A blocking write is PENDING at once; a sync settles what was PENDING when it was issued, no more: writes whose
  * completion was not reaped by then are not covered. A queued write ends PENDING, or SETTLED if it was queued durable.
- * A failed sync leaves what it covered readable and PENDING for ever: no later sync can settle it.
+ * A failed sync leaves what it covered readable. By dice an effect may still be settled by a later sync, or it is lost:
+ * in the cache alone, taken for clean, so that no later sync settles it and read_device() does not see it. Entries stay
+ * as they were: a file system that cannot commit them does not say later that it did.
  *
  * read() sees the cache. read_device() sees the durable content and those effects that can be got at from the device:
  * all of a living process (a direct read writes dirty pages back first), and of a dead one those that the dice of
@@ -73,27 +75,27 @@ typedef void (*disk_step_fn)(void *arg, disk *d, disk_op op);
 typedef struct disk_controls {
     disk_step_fn step; /**< May be NULL. It may cut and copy the disk, not change it. */
     void *step_arg;
-    int64_t wall_ns;     /**< The wall clock; moves only when the test moves it. */
-    uint64_t fail_at;    /**< The operation with this number (1: the next) fails; 0: none. Counts down. */
+    int64_t wall_ns;  /**< The wall clock; moves only when the test moves it. */
+    uint64_t fail_at; /**< The operation with this number (1: the next) fails; 0: none. Counts down. */
     int fail_errno;
     bool fail_for_ever;  /**< And all after it. */
     bool fail_short;     /**< A queued write that is to fail is written in part and says so instead. */
     uint64_t space_left; /**< Bytes that creating, filling and extending may still take, if space_limited. */
     bool space_limited;
-    uint64_t land_in;    /**< An orphan lands at one in so many operations; 0: only by disk_land(). */
-    bool reap_eager;     /**< reap() takes all completions at once, in order. */
+    uint64_t land_in; /**< An orphan lands at one in so many operations; 0: only by disk_land(). */
+    bool reap_eager;  /**< reap() takes all completions at once, in order. */
 } disk_controls;
 
 /** What the disk saw. */
 typedef struct disk_counts {
-    uint64_t ops;                   /**< Operations, fault injection's unit. */
+    uint64_t ops; /**< Operations, fault injection's unit. */
     uint64_t by_op[DISK_OPS];
-    uint64_t failed;                /**< Faults injected. */
-    disk_op failed_op;              /**< The first one. */
-    uint64_t syncs_after_failure;   /**< Syncs of a file whose sync had failed under the same instance. */
-    uint64_t writes_after_failure;  /**< Queued writes issued after the instance had reaped a failed one. */
-    uint64_t failures_reaped;       /**< Completions of the queue that said so, short writes included. */
-    uint64_t misuses;               /**< Breaches of the seam's contract by its caller; misuse tells the first. */
+    uint64_t failed;               /**< Faults injected. */
+    disk_op failed_op;             /**< The first one. */
+    uint64_t syncs_after_failure;  /**< Syncs of a file whose sync had failed under the same instance. */
+    uint64_t writes_after_failure; /**< Queued writes issued after the instance had reaped a failed one. */
+    uint64_t failures_reaped;      /**< Completions of the queue that said so, short writes included. */
+    uint64_t misuses;              /**< Breaches of the seam's contract by its caller; misuse tells the first. */
     const char *misuse;
     uint64_t bytes_settled;
 } disk_counts;
@@ -168,15 +170,17 @@ typedef struct disk_fault {
     uint64_t offset;
     size_t size;
     enum {
-        DISK_FAULT_FLIP,   /**< Bits of the byte at offset that are set in mask. */
-        DISK_FAULT_BYTES,  /**< [offset, offset + size) reads as `bytes`, zeros if that is NULL. */
-        DISK_FAULT_ERROR   /**< Reading any of [offset, offset + size) fails with EIO. */
+        DISK_FAULT_FLIP,  /**< Bits of the byte at offset that are set in mask. */
+        DISK_FAULT_BYTES, /**< [offset, offset + size) reads as `bytes`, zeros if that is NULL. */
+        DISK_FAULT_ERROR  /**< Reading any of [offset, offset + size) fails with EIO. */
     } kind;
     uint8_t mask;
     const uint8_t *bytes; /**< The caller's, until the overlay is cleared. */
 } disk_fault;
 
-enum { DISK_FAULTS_MAX = 8 };
+enum {
+    DISK_FAULTS_MAX = 8
+};
 /** Lays a fault over the disk; at most DISK_FAULTS_MAX. */
 void disk_fault_add(disk *d, const disk_fault *fault);
 void disk_faults_clear(disk *d);

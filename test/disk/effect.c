@@ -196,7 +196,9 @@ static void mark(disk *d, bool of_names, int inode_number, uint64_t stamp, bool 
             continue;
         }
         if (lose) {
-            e->lost = true;
+            /* What reached the device is as before; the rest only looks written. */
+            e->lost = dice_chance(&d->dice, 2);
+            e->on_device = !e->lost;
         } else {
             e->state = EFFECT_SETTLED;
             d->counts.bytes_settled += e->kind == EFFECT_DATA ? e->size : 0;
@@ -218,11 +220,6 @@ void effect_settle_names(disk *d)
 void effect_lose_file(disk *d, int inode_number, uint64_t stamp)
 {
     mark(d, false, inode_number, stamp, true);
-}
-
-void effect_lose_names(disk *d)
-{
-    mark(d, true, -1, d->stamp, true);
 }
 
 /* Whether an open effect before the i-th keeps it from being folded: of the same file, or any entry for an entry. */

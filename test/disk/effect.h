@@ -29,17 +29,17 @@ typedef struct effect_bytes {
 typedef struct effect {
     effect_kind kind;
     effect_state state;
-    bool durable;           /**< A queued write: SETTLED when reaped. */
-    bool lost;              /**< A sync failed over it: never SETTLED. */
-    bool orphan;            /**< FLIGHT without a living process. */
-    bool on_device;         /**< Seen by read_device() while PENDING. */
+    bool durable;   /**< A queued write: SETTLED when reaped. */
+    bool lost;      /**< A sync failed over it: never SETTLED, and not on the device. */
+    bool orphan;    /**< FLIGHT without a living process. */
+    bool on_device; /**< Seen by read_device() while PENDING. */
     int inode;
     uint64_t id;            /**< Unique on its disk. */
     uint64_t pending_since; /**< The disk's stamp when it became PENDING: what a sync may cover. */
     uint64_t offset;
-    uint64_t size;          /**< Of data; or the new size. */
-    effect_bytes *bytes;    /**< NULL: zeros. */
-    size_t bytes_at;        /**< Where in bytes its data begins. */
+    uint64_t size;                       /**< Of data; or the new size. */
+    effect_bytes *bytes;                 /**< NULL: zeros. */
+    size_t bytes_at;                     /**< Where in bytes its data begins. */
     char from[FRN_IO_NAME_SIZE_MAX + 1]; /**< Entry: its name; RENAME: the old one. */
     char to[FRN_IO_NAME_SIZE_MAX + 1];
 } effect;
@@ -50,11 +50,11 @@ struct disk_file;
 typedef struct inode {
     image *durable;
     image *cache;
-    unsigned effects;         /**< In the list, whatever state. */
+    unsigned effects; /**< In the list, whatever state. */
     unsigned handles;
     const struct disk_file *holder; /**< Who holds the lock; NULL if nobody lives. */
-    bool held_by_dead;        /**< Locked until every orphan has landed. */
-    const void *sync_failed;  /**< The instance under which a sync failed. */
+    bool held_by_dead;              /**< Locked until every orphan has landed. */
+    const void *sync_failed;        /**< The instance under which a sync failed. */
 } inode;
 
 typedef struct entry {
@@ -120,7 +120,6 @@ void effect_settle_file(disk *d, int inode_number, uint64_t stamp);
 void effect_settle_names(disk *d);
 /** The sync failed: what it covered can be settled by none. */
 void effect_lose_file(disk *d, int inode_number, uint64_t stamp);
-void effect_lose_names(disk *d);
 /** Moves settled effects that no open one precedes into the durable content. */
 void effect_fold(disk *d);
 /** Content as read_device() sees it; to be given back with image_unref(). */

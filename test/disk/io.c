@@ -3,7 +3,7 @@
  * io.c — the I/O seam over a simulated disk, the blocking side and what both sides share.
  *
  * Every operation is counted first; the count is what fault injection goes by. An operation that is made to fail may
- * have had a part of its effect, as on a real disk: a write leaves a prefix behind, a sync makes nothing durable.
+ * have had a part of its effect, as on a real disk: a write leaves some sectors behind, a sync makes nothing durable.
  */
 #include "test/disk/io.h"
 
@@ -252,7 +252,9 @@ static firn_status io_write(frn_file *base, const void *data, size_t size, uint6
         disk_misuse(d, "write to a file opened for reading");
         rc = EBADF;
     } else if (rc != 0) {
-        change(d, file->inode, data, dice_roll(&d->dice, size + 1), offset);
+        uint64_t part = dice_roll(&d->dice, size / IMAGE_SECTOR + 2) * IMAGE_SECTOR;
+
+        change(d, file->inode, data, part < size ? part : size, offset);
     } else if (offset + size > old && !disk_take_space(d, offset + size - old)) {
         rc = ENOSPC;
     } else {
@@ -319,7 +321,6 @@ static firn_status io_sync_names(frn_io *base, firn_error *err)
     int rc = disk_begin_op(d, DISK_SYNC_NAMES);
 
     if (rc != 0) {
-        effect_lose_names(d);
         return frn_fail_os(err, rc, "sync the folder");
     }
     effect_settle_names(d);

@@ -5,7 +5,9 @@
 
 #include "test/disk/effect.h"
 
-enum { DISK_ALIGNMENT = 4096 };
+enum {
+    DISK_ALIGNMENT = 4096
+};
 
 typedef struct disk_file disk_file;
 
@@ -14,12 +16,12 @@ typedef struct queued {
     uint64_t tag;
     bool is_sync;
     bool sent;
-    int fail_errno;    /**< Injected; 0: none. */
-    uint64_t effect;   /**< A write: its id. */
-    uint64_t stamp;    /**< A sync: what it covers. */
+    int fail_errno;  /**< Injected; 0: none. */
+    uint64_t effect; /**< A write: its id. */
+    uint64_t stamp;  /**< A sync: what it covers. */
     int inode;
-    disk_file *file;   /**< NULL once closed. */
-    const void *data;  /**< The caller's, which must not change before the completion is reaped. */
+    disk_file *file;  /**< NULL once closed. */
+    const void *data; /**< The caller's, which must not change before the completion is reaped. */
     size_t size;
 } queued;
 
@@ -28,11 +30,11 @@ typedef struct disk_io {
     disk *disk;
     frn_heap *heap;
     unsigned files;
-    unsigned depth;     /**< 0 before queue_open(). */
+    unsigned depth; /**< 0 before queue_open(). */
     bool woken;
-    bool direct;        /**< What the facts say. */
-    bool write_failed;  /**< A failed write or sync was reaped. */
-    unsigned idle;      /**< Waits in a row that nothing could end. */
+    bool direct;       /**< What the facts say. */
+    bool write_failed; /**< A failed write or sync was reaped. */
+    unsigned idle;     /**< Waits in a row that nothing could end. */
     queued *queue;
     size_t queue_count;
     size_t queue_capacity;

@@ -16,7 +16,10 @@
 
 #include "engine/base/error.h"
 
-enum { IDLE_WAITS_MAX = 100000, NS = 1000000000 };
+enum {
+    IDLE_WAITS_MAX = 100000,
+    NS = 1000000000
+};
 
 unsigned disk_in_flight(const disk_io *io)
 {
@@ -164,7 +167,7 @@ static int64_t finish_sync(disk_io *io, const queued *q)
     return 0;
 }
 
-/* The part of a failed or short write that came to be; durability it has none. */
+/* The part of a failed or short write that came to be is on the device; only a sync can make it durable. */
 static int64_t finish_write_badly(disk_io *io, const queued *q, effect *e)
 {
     disk *d = io->disk;
@@ -176,7 +179,7 @@ static int64_t finish_write_badly(disk_io *io, const queued *q, effect *e)
     } else {
         e->size = part;
         e->state = EFFECT_PENDING;
-        e->lost = true;
+        e->pending_since = ++d->stamp;
         effect_apply(e, cache);
     }
     return d->controls.fail_short && part > 0 ? (int64_t)part : -q->fail_errno;

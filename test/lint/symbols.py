@@ -23,26 +23,25 @@ BELOW = {
 # Functions of bytes, and what compilers put in by themselves.
 PURE = (r'mem(cpy|move|set|cmp|chr|rchr)|bcmp|str(len|nlen|cmp|ncmp|chr|rchr|spn|cspn)|v?snprintf|__assert_fail'
         r'|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(asan|tsan|ubsan|sanitizer|gcov|llvm|start|stop)_.*|_Unwind_.*'
-        r'|__tls_get_addr|_DYNAMIC')
+        r'|__tls_get_addr|_DYNAMIC|__odr_asan\..*')
 THREADS = r'pthread_.*'
 OUTSIDE = {
     'fmt': r'__cpu_(model|indicator_init|features2)|msgpack_unpack_.*',
     'frn_base': THREADS + r'|strerrordesc_np|malloc|calloc|realloc|free|posix_memalign|syscall|clock_gettime'
-                          r'|__errno_location|sig(fill|empty)set',
+                          r'|__errno_location|sig(fill|empty)set|eventfd|write|close',
     'frn_io': THREADS + r'|.*',
     'frn_log': r'strtoull',
     'frn_index': r'pthread_rwlock.*',
-    'frn_intake': r'EVP_.*|eventfd|write|close|__errno_location',
+    'frn_intake': r'EVP_.*',
     'frn_store': r'EVP_.*',
     'frn_read': r'',
     'frn_ledger': r'EVP_.*|pthread_mutex_(un)?lock',
 }
-# Which objects alone may need what, within a layer. The eventfd of firn_eventfd() is the host's wake-up, not a file;
-# the lock is that of the list of named ledgers in memory.
+# Which objects alone may need what, within a layer. The lock of frn_ledger is that of the list of ledgers in memory.
 ONLY = {
     ('frn_base', r'malloc|calloc|realloc|free|posix_memalign'): ['heap.c'],
     ('frn_base', r'syscall|clock_gettime'): ['thread.c'],
-    ('frn_intake', r'eventfd|write|close|__errno_location'): ['answer.c', 'ticket.c'],
+    ('frn_base', r'eventfd|write|close'): ['notify.c'],
     ('frn_ledger', r'pthread_.*'): ['mem.c'],
 }
 ALLOCATORS = r'malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|v?asprintf|strn?dup'
