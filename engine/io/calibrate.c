@@ -4,8 +4,9 @@
  *
  * The methods take turns at overwriting blocks of a scratch file that was filled before, one write at a time as a lone
  * writer does. Each is judged by its shortest time: other work on the machine only ever adds to the times, by a whole
- * scheduler tick where a kernel thread has to wait for a processor, and the shortest is what the disk itself takes. What fails is left out; if everything fails, the most
- * modest method is named, and the log's own first write will say what is wrong with the disk.
+ * scheduler tick where a kernel thread has to wait for a processor, and the shortest is what the disk itself takes.
+ * What fails is left out; if everything fails, the most modest method is named, and the log's own first write will say
+ * what is wrong with the disk.
  */
 #include "engine/io/io.h"
 

@@ -101,9 +101,9 @@ void names_copy(names *to, const names *from);
 
 int inode_new(disk *d);
 
-/** Adds an effect at the end; the caller fills in what its kind needs before the next one is added. */
 /** Copies a name of at most FRN_IO_NAME_SIZE_MAX bytes. */
 void effect_name(char to[FRN_IO_NAME_SIZE_MAX + 1], const char *from);
+/** Adds an effect at the end; the caller fills in what its kind needs before the next one is added. */
 effect *effect_add(disk *d, effect_kind kind, effect_state state, int inode_number);
 /** Gives a DATA effect its bytes; data NULL: zeros. */
 void effect_data(effect *e, const void *data, uint64_t size, uint64_t offset);
