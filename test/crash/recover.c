@@ -240,7 +240,8 @@ static void recover(sweep *s, disk *d, const model *m, uint64_t incarnation, uns
         check_unrecovered(s, d, &fork);
     }
     controls->land_in = dice_chance(&s->dice, 2) ? 0 : 10;
-    if (depth + 1 < CRASH_DEPTH_MAX && dice_chance(&s->dice, 12)) {
+    again.every = s->every_second && depth == 0;
+    if (again.every || (depth + 1 < CRASH_DEPTH_MAX && dice_chance(&s->dice, 12))) {
         again.m = &fork;
         controls->step = crash_step;
         controls->step_arg = &again;
@@ -251,6 +252,48 @@ static void recover(sweep *s, disk *d, const model *m, uint64_t incarnation, uns
     place = outer;
 }
 
+static void recover_cut(crash_point *at, const disk *d, disk_cut_plan plan, const char *what)
+{
+    sweep_place outer = place;
+
+    (void)snprintf(place.plan, sizeof place.plan, "power cut: %s %llu, sector %u, rest %d", what,
+                   (unsigned long long)plan.number, plan.sector, (int)plan.rest);
+    recover(at->sweep, disk_cut(d, &plan), at->m, at->incarnation, at->depth);
+    place = outer;
+}
+
+/* Nothing, every prefix, every open effect alone missing, every one torn at each sector with each rest; and the death of
+   the process, three ways. */
+static void every_state(crash_point *at, const disk *d)
+{
+    unsigned open_effects = disk_open_effects(d);
+
+    for (unsigned i = 0; i < open_effects; i++) {
+        unsigned sectors = disk_effect_sectors(d, i);
+
+        recover_cut(at, d, (disk_cut_plan){.how = DISK_CUT_PREFIX, .number = i}, "prefix");
+        recover_cut(at, d, (disk_cut_plan){.how = DISK_CUT_MASK, .number = ~(UINT64_C(1) << i)}, "mask");
+        for (unsigned s = 0; s < sectors; s++) {
+            for (int rest = DISK_REST_OLD; rest <= DISK_REST_GARBAGE; rest++) {
+                disk_cut_plan plan = {.number = i, .sector = s, .rest = (disk_rest)rest, .seed = s};
+
+                plan.how = DISK_CUT_TORN;
+                recover_cut(at, d, plan, "torn");
+                plan.how = DISK_CUT_HOLED;
+                recover_cut(at, d, plan, "holed");
+            }
+        }
+    }
+    recover_cut(at, d, (disk_cut_plan){.how = DISK_CUT_ALL}, "all");
+    for (int late = DISK_LATE_RESOLVED; late <= DISK_LATE_FREE; late++) {
+        sweep_place outer = place;
+
+        (void)snprintf(place.plan, sizeof place.plan, "process death, late writes %d", late);
+        recover(at->sweep, disk_die(d, (disk_late)late, 1), at->m, at->incarnation, at->depth);
+        place = outer;
+    }
+}
+
 void crash_step(void *arg, disk *d, disk_op op)
 {
     crash_point *at = arg;
@@ -258,14 +301,40 @@ void crash_step(void *arg, disk *d, disk_op op)
     unsigned open_effects = disk_open_effects(d);
     uint64_t count = 0;
 
+    trace("disk: %s, %u effects open", disk_op_name(op), open_effects);
+    if (at->every) {
+        every_state(at, d);
+        return;
+    }
     if (dice_chance(&s->dice, at->steps_in)) {
         count = open_effects == 0 ? dice_roll(&s->dice, 2) : dice_roll(&s->dice, 2 * at->states_mean) + 1;
     }
-    trace("disk: %s, %u effects open", disk_op_name(op), open_effects);
     for (uint64_t i = 0; i < count; i++) {
         sweep_place outer = place;
 
         recover(s, crash_state(s, d), at->m, at->incarnation, at->depth);
         place = outer;
     }
+}
+
+void crash_end_history(world *w)
+{
+    size_t count;
+    firn_error err;
+
+    disk_controls_of(w->d)->step = NULL;
+    disk_controls_of(w->d)->space_limited = false;
+    world_close(w);
+    while (disk_land(w->d)) {
+    }
+    if (world_open(w, FIRN_OPEN_WRITE, &err) != FIRN_OK) {
+        violation("open at the end: %s", err.text);
+    }
+    count = world_check_log(w);
+    if (count != w->m->count) {
+        violation("%zu batches at the end, the model has %zu", count, w->m->count);
+    }
+    world_check_rows(w, count);
+    world_close(w);
+    world_done(w);
 }

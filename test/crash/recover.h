@@ -23,6 +23,7 @@ typedef struct sweep {
     seen *disks;       /**< Of disks alone. */
     uint64_t states;   /**< Checked so far in this history. */
     uint64_t repeated; /**< Made once more, and skipped. */
+    bool every_second; /**< Crash each first recovery at each of its steps, every state. */
     uint64_t second;   /**< Of these, crashes during the recovery from a crash. */
 } sweep;
 
@@ -32,6 +33,7 @@ typedef struct crash_point {
     const model *m;
     uint64_t incarnation; /**< The last known to have been opened; 0: the ledger may not exist yet. */
     unsigned depth;       /**< Crashes before this one. */
+    bool every;           /**< At each step every state worth making; else by dice: */
     unsigned steps_in;    /**< At one step in so many … */
     unsigned states_mean; /**< … so many states are made, on average. */
 } crash_point;
@@ -42,6 +44,9 @@ enum {
 
 /** A disk_step_fn: makes states of the disk, recovers and checks them. arg is a crash_point. */
 void crash_step(void *arg, disk *d, disk_op op);
+
+/** Checks the log against the model, and the disk's health, as the end of a history: closes w and gives it back. */
+void crash_end_history(world *w);
 
 /** Makes one crash state of d by dice: by power cut, or by the death of the process. */
 disk *crash_state(sweep *s, const disk *d);

@@ -21,7 +21,8 @@
 enum {
     ACTIONS_MAX = 4000,
     STATES_DEFAULT = 2000,
-    SECONDS_DEFAULT = 3600
+    SECONDS_DEFAULT = 3600,
+    SEEDS_APART = 1000000
 };
 
 typedef struct totals {
@@ -59,28 +60,6 @@ static void restart(sweep *s, world *w, model *m, crash_point *at)
     model_truncate(m, world_check_log(w));
 }
 
-static void end_history(world *w)
-{
-    size_t count;
-    firn_error err;
-
-    disk_controls_of(w->d)->step = NULL;
-    disk_controls_of(w->d)->space_limited = false;
-    world_close(w);
-    while (disk_land(w->d)) {
-    }
-    if (world_open(w, FIRN_OPEN_WRITE, &err) != FIRN_OK) {
-        violation("open at the end: %s", err.text);
-    }
-    count = world_check_log(w);
-    if (count != w->m->count) {
-        violation("%zu batches at the end, the model has %zu", count, w->m->count);
-    }
-    world_check_rows(w, count);
-    world_close(w);
-    world_done(w);
-}
-
 static void run_history(uint64_t seed, uint64_t states, totals *sum)
 {
     settings with = settings_of(seed);
@@ -110,7 +89,7 @@ static void run_history(uint64_t seed, uint64_t states, totals *sum)
         }
     }
     sum->actions += place.action;
-    end_history(&w);
+    crash_end_history(&w);
     model_done(&m);
     sum->histories++;
     sum->states += s.states;
@@ -151,16 +130,14 @@ static void run_list(const char *name, uint64_t states, totals *sum)
 }
 
 /* Goes on from the seed that the file keeps, for a time. */
-static void run_long(const char *name, uint64_t states, uint64_t seconds, totals *sum)
+static void run_long(const char *name, unsigned long long seed, uint64_t states, uint64_t seconds, totals *sum)
 {
     FILE *file = fopen(name, "r");
     time_t end = time(NULL) + (time_t)seconds;
-    unsigned long long seed = 1;
+    unsigned long long kept;
 
     if (file != NULL) {
-        if (fscanf(file, "%llu", &seed) != 1) {
-            seed = 1;
-        }
+        seed = fscanf(file, "%llu", &kept) == 1 ? kept : seed;
         (void)fclose(file);
     }
     while (time(NULL) < end) {
@@ -186,6 +163,7 @@ int main(int argc, char **argv)
     uint64_t first = 1, last = 50, states = STATES_DEFAULT, seconds = SECONDS_DEFAULT;
     const char *list = NULL, *saved = NULL;
     totals sum = {0};
+    char kept[4096];
     char *dots;
     int c;
 
@@ -212,11 +190,16 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    if (getenv("FIRN_TEST_LONG") != NULL && last >= first && saved == NULL) {
+        /* The long campaign of test/run: on from where it stopped, far from the seeds of every run. */
+        (void)snprintf(kept, sizeof kept, "%s/crash-sweep-%llu", getenv("FIRN_TEST_STATE"), (unsigned long long)first);
+        saved = kept;
+    }
     if (list != NULL) {
         run_list(list, states, &sum);
     }
     if (saved != NULL) {
-        run_long(saved, states, seconds, &sum);
+        run_long(saved, first * SEEDS_APART + 1, states, seconds, &sum);
     } else {
         for (uint64_t seed = first; seed <= last; seed++) {
             run_history(seed, states, &sum);
