@@ -15,13 +15,13 @@
 #include "tools/progress.h"
 
 enum {
-    FILE_SIZE = 32 * 1024 * 1024,
+    FILE_SIZE = 8 * 1024 * 1024,
     SMALL = 4096,
     LARGE = 1024 * 1024,
     WRITES_MIN = 20
 };
-static const uint64_t small_ns = 250000000;
-static const uint64_t large_ns = 100000000;
+/* Longer tells no more: a disk that is disturbed shows it in a quarter of a second. */
+static const uint64_t duration_max_ns = 350000000;
 
 static firn_status write_all(int fd, const char *data, size_t size, off_t offset, const char *path, firn_error *err)
 {
@@ -72,7 +72,8 @@ static firn_status measure(int fd, const char *path, const char *data, size_t si
     return FIRN_OK;
 }
 
-static firn_status measure_file(const char *path, const char *data, bench_floor *floor, firn_error *err)
+static firn_status measure_file(const char *path, const char *data, uint64_t duration_ns, bench_floor *floor,
+                                firn_error *err)
 {
     bench_histogram *histogram = calloc(1, sizeof *histogram);
     firn_status status;
@@ -86,12 +87,12 @@ static firn_status measure_file(const char *path, const char *data, bench_floor 
         status = tool_fail_os(err, fd < 0 ? errno : ENOMEM, "%s", path);
         goto out;
     }
-    status = measure(fd, path, data, SMALL, small_ns, histogram, &floor->rate, err);
+    status = measure(fd, path, data, SMALL, duration_ns * 5 / 7, histogram, &floor->rate, err);
     if (status < 0)
         goto out;
     floor->p50_ns = bench_histogram_percentile(histogram, 0.5);
     memset(histogram, 0, sizeof *histogram);
-    status = measure(fd, path, data, LARGE, large_ns, histogram, &rate, err);
+    status = measure(fd, path, data, LARGE, duration_ns * 2 / 7, histogram, &rate, err);
     floor->bandwidth = rate * LARGE;
 out:
     if (fd >= 0)
@@ -100,7 +101,7 @@ out:
     return status;
 }
 
-firn_status bench_floor_measure(const char *folder, bench_floor *out_floor, firn_error *err)
+firn_status bench_floor_measure(const char *folder, uint64_t duration_ns, bench_floor *out_floor, firn_error *err)
 {
     bench_floor floor = {0};
     char path[PATH_MAX];
@@ -112,10 +113,12 @@ firn_status bench_floor_measure(const char *folder, bench_floor *out_floor, firn
     /* Not zeros: a device may treat those apart. */
     for (size_t i = 0; i < LARGE; i++)
         data[i] = (char)(i * 131 + (i >> 8) * 31);
+    if (duration_ns > duration_max_ns)
+        duration_ns = duration_max_ns;
     snprintf(path, sizeof path, "%s/floor", folder);
     status = fill(path, data, err);
     if (status == FIRN_OK)
-        status = measure_file(path, data, &floor, err);
+        status = measure_file(path, data, duration_ns, &floor, err);
     unlink(path);
     free(data);
     if (status < 0)

@@ -16,7 +16,8 @@ typedef struct bench_floor {
     bool direct;      /**< With O_DIRECT; the file system may refuse it. */
 } bench_floor;
 
-/** Measure in a file of its own in `folder`, removed again. */
-firn_status bench_floor_measure(const char *folder, bench_floor *out_floor, firn_error *err) FIRN_NODISCARD;
+/** Measure for at most about duration_ns in a file of its own in `folder`, removed again. */
+firn_status bench_floor_measure(const char *folder, uint64_t duration_ns, bench_floor *out_floor,
+                                firn_error *err) FIRN_NODISCARD;
 
 #endif

@@ -84,14 +84,14 @@ firn_status bench_run(const bench_case *setting, bench_result *result, firn_erro
     if (round == NULL)
         return tool_fail(err, FIRN_ENOMEM, "out of memory");
     *result = (bench_result){.setting = setting};
-    status = bench_floor_measure(setting->dir, &before, err);
+    status = bench_floor_measure(setting->dir, setting->duration_ns, &before, err);
     for (uint32_t i = 0; status == FIRN_OK && i < setting->rounds && i < ROUNDS_MAX; i++) {
         bench_floor after = {0};
         bool steady;
 
         status = run_round(setting, round, err);
         if (status == FIRN_OK)
-            status = bench_floor_measure(setting->dir, &after, err);
+            status = bench_floor_measure(setting->dir, setting->duration_ns, &after, err);
         if (status < 0)
             break;
         steady = is_steady(round, &before, &after);

@@ -6,16 +6,26 @@
 
 #include "tools/commands.h"
 
-#define END_OF_OPTIONS {NULL, 0, NULL, NULL, NULL}
-#define END_OF_EXAMPLES {NULL, NULL}
+#define END_OF_OPTIONS            \
+    {                             \
+        NULL, 0, NULL, NULL, NULL \
+    }
+#define END_OF_EXAMPLES \
+    {                   \
+        NULL, NULL      \
+    }
 
-#define IO_PATH_OPTION \
-    {"io-path", 0, "PATH", "How bytes reach the disk: auto (io_uring where there is one), uring, portable.", \
-     "auto uring portable"}
-#define DURABLE_METHOD_OPTION \
-    {"durable-method", 0, "METHOD", \
-     "How a write is made durable: auto (as measured at creation), direct-dsync, direct-sync, buffered-sync.", \
-     "auto direct-dsync direct-sync buffered-sync"}
+#define IO_PATH_OPTION                                                                                          \
+    {                                                                                                           \
+        "io-path", 0, "PATH", "How bytes reach the disk: auto (io_uring where there is one), uring, portable.", \
+            "auto uring portable"                                                                               \
+    }
+#define DURABLE_METHOD_OPTION                                                                                         \
+    {                                                                                                                 \
+        "durable-method", 0, "METHOD",                                                                                \
+            "How a write is made durable: auto (as measured at creation), direct-dsync, direct-sync, buffered-sync.", \
+            "auto direct-dsync direct-sync buffered-sync"                                                             \
+    }
 
 const tool_option tool_global_options[] = {
     {"ledger", 'l', "LEDGER", "The ledger: a folder, dir:PATH, file:///PATH or mem:.", NULL},
@@ -47,8 +57,8 @@ static const tool_example init_examples[] = {
 static const tool_option append_options[] = {
     {"stream", 's', "NAME", "The stream to append to. Needed.", NULL},
     {"kind", 'k', "KIND", "The application's number for what the events mean, 1 to 32767. Default 1.", NULL},
-    {"lines", 0, NULL, "Each line is an event, its newline left out; an empty line is an event of no bytes. The default.",
-     NULL},
+    {"lines", 0, NULL,
+     "Each line is an event, its newline left out; an empty line is an event of no bytes. The default.", NULL},
     {"jsonl", 0, NULL, "Like --lines, and every line must be one JSON value.", NULL},
     {"whole", 0, NULL, "Each file is one event.", NULL},
     {"batch", 'b', "N", "Events of one batch, which is on disk whole or not at all. Default 100.", NULL},
@@ -57,8 +67,8 @@ static const tool_option append_options[] = {
     {"outstanding", 0, "N", "Batches sent and not acknowledged, at most. Default 64.", NULL},
     {"atomic", 0, NULL, "All of the input is one batch.", NULL},
     {"expect-version", 0, "V", "Append only if the stream is at this version; 0: only if it does not exist.", NULL},
-    {"key", 0, "KEY", "Idempotency key: a second append under it appends nothing and reports the first. Implies --atomic.",
-     NULL},
+    {"key", 0, "KEY",
+     "Idempotency key: a second append under it appends nothing and reports the first. Implies --atomic.", NULL},
     {"scope", 0, "SCOPE", "The scope of the idempotency key.", NULL},
     {"seqs", 0, NULL, "Print first seq, last seq and count of each batch as it is acknowledged.", NULL},
     {"create", 0, NULL, "Make the ledger if there is none.", NULL},
@@ -104,8 +114,8 @@ static const tool_example stat_examples[] = {
 static const tool_option dump_command_options[] = {
     {"batches", 0, NULL, "Print each batch too: time, names of streams, idempotency key.", NULL},
     {"records", 0, NULL, "Print each record too.", NULL},
-    {"ledger-id", 0, "ID", "The ledger that the files belong to, as 32 hexadecimal digits, where their headers are lost.",
-     NULL},
+    {"ledger-id", 0, "ID",
+     "The ledger that the files belong to, as 32 hexadecimal digits, where their headers are lost.", NULL},
     END_OF_OPTIONS,
 };
 static const tool_example dump_examples[] = {
@@ -130,9 +140,11 @@ static const tool_option bench_options[] = {
     {"dir", 0, "DIR", "Where the ledgers of the benchmark are made, and removed again. Default: here.", NULL},
     {"seconds", 0, "DURATION", "How long each case runs. Default 1s.", NULL},
     {"count", 0, "N", "Operations of each case, instead of a time.", NULL},
-    {"rounds", 0, "N", "Rounds of each case, the floor measured before and after each; the best is told. Default 1.", NULL},
+    {"rounds", 0, "N", "Rounds of each case, the floor measured before and after each; the best is told. Default 1.",
+     NULL},
     {"writers", 0, "N", "Threads that append and wait. Default 1.", NULL},
-    {"outstanding", 0, "N", "Calls under way from one thread that does not wait; 0: threads that wait. Default 0.", NULL},
+    {"outstanding", 0, "N", "Calls under way from one thread that does not wait; 0: threads that wait. Default 0.",
+     NULL},
     {"batch", 0, "N", "Records of one batch. Default 1.", NULL},
     {"size", 0, "SIZE", "Bytes of one payload. Default 256.", NULL},
     {"records", 0, "N", "Records that scan, get and replay read. Default 1000000.", NULL},
@@ -177,12 +189,15 @@ const tool_command tool_commands[] = {
      "was acknowledged before stays and is told. An interrupt stops reading, waits for what is under way and tells it.",
      append_options, append_examples, tool_cmd_append},
     {"log", "print records in order", "", 0, 0,
-     "Prints durable records: seq, time, stream, version in the stream, kind and payload. With --json a line a record; a "
+     "Prints durable records: seq, time, stream, version in the stream, kind and payload. With --json a line a record; "
+     "a "
      "payload that is no UTF-8 stands in base64 under payload_base64. Records of the ledger's own have no stream.\n\n"
-     "Reading takes no lock; another process may be writing.",
+     "Reading takes no lock; another process may be writing. In a damaged ledger all that stands before the damage is "
+     "printed, then the damage is told: exit code 3.",
      log_options, log_examples, tool_cmd_log},
     {"stat", "tell what is in a ledger and how it writes", "", 0, 0,
-     "Tells positions, sizes, how bytes reach the disk, what recovery cut after unclean stops, and damage that was met. "
+     "Tells positions, sizes, how bytes reach the disk, what recovery cut after unclean stops, and damage that was "
+     "met. "
      "Changes nothing.",
      stat_options, stat_examples, tool_cmd_stat},
     {"dump", "print the bytes of log files as what they mean", "[FILE|SEGMENT...]", 0, -1,
@@ -199,7 +214,8 @@ const tool_command tool_commands[] = {
      "segment, offset and seq. Changes nothing. Exit code 1 if there are findings.",
      no_options, verify_examples, tool_cmd_verify},
     {"bench", "measure this disk and the engine on it", "[CASE...]", 0, -1,
-     "Runs cases, each in a fresh ledger, and tells rate, latencies (p50, p90, p99, p99.9, max), CPU time, bytes written "
+     "Runs cases, each in a fresh ledger, and tells rate, latencies (p50, p90, p99, p99.9, max), CPU time, bytes "
+     "written "
      "for each byte of payload, and the rate as a multiple of the floor: single durable writes of 4 KiB into a "
      "pre-written file in the same folder, measured before and after each round.\n\n"
      "Named cases: P1 (one writer), P2 (8 writers), P3 (64 writers), P4 (one thread with 8, 64, 512 and 4096 calls "

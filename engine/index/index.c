@@ -2,7 +2,7 @@
 /* index.c — what is the same for every backend: the names of tables, and the walk over all rows. */
 #include "engine/index/index.h"
 
-#define TABLE(symbol, number, name, key, value)                                                                        \
+#define TABLE(symbol, number, name, key, value) \
     _Static_assert((number) > 0 && (number) < FRN_TABLES_MAX, "number of table " name);
 #include "engine/index/tables.def"
 #undef TABLE
@@ -10,8 +10,8 @@
 const char *frn_table_name(unsigned table)
 {
     switch (table) {
-#define TABLE(symbol, number, name, key, value)                                                                        \
-    case (number):                                                                                                     \
+#define TABLE(symbol, number, name, key, value) \
+    case (number):                              \
         return name;
 #include "engine/index/tables.def"
 #undef TABLE

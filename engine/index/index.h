@@ -125,7 +125,8 @@ FIRN_NODISCARD static inline firn_status frn_index_put(frn_index *index, frn_tab
 
 /**
  * Deletes a row in the open batch. A row that is not there is FIRN_ENOTFOUND. The limit does not hold for deletes: room
- * can always be made. @return FIRN_OK, FIRN_ENOTFOUND, FIRN_ENOMEM; state after a failure as with put.
+ * can always be made. key may be borrowed from this index, and deletes leave borrowed slices alone: expiry deletes what
+ * it has just found. @return FIRN_OK, FIRN_ENOTFOUND, FIRN_ENOMEM; state after a failure as with put.
  */
 FIRN_NODISCARD static inline firn_status frn_index_delete(frn_index *index, frn_table table, firn_slice key,
                                                           firn_error *err)
@@ -135,7 +136,7 @@ FIRN_NODISCARD static inline firn_status frn_index_delete(frn_index *index, frn_
 
 /**
  * The newest value of a row, rows of the open batch included: what decide and apply read. A batch need not be open.
- * *out_value is borrowed until the next call on the write side other than a read.
+ * *out_value is borrowed until the next put, commit, abort or reclaim.
  * @return FIRN_OK, FIRN_ENOTFOUND (without a text: it is an answer, not a failure).
  */
 FIRN_NODISCARD static inline firn_status frn_index_read(frn_index *index, frn_table table, firn_slice key,
@@ -146,7 +147,8 @@ FIRN_NODISCARD static inline firn_status frn_index_read(frn_index *index, frn_ta
 
 /**
  * The first row with a key ≥ from (after: > from), as frn_index_read() would see it. An empty from is the beginning of
- * the table. Both slices are borrowed like those of a read. @return FIRN_OK, FIRN_END.
+ * the table, which is found at once even behind many deleted rows. Both slices are borrowed like those of a
+ * read. @return FIRN_OK, FIRN_END.
  */
 FIRN_NODISCARD static inline firn_status frn_index_read_seek(frn_index *index, frn_table table, firn_slice from,
                                                              bool after, firn_slice *out_key, firn_slice *out_value,
@@ -177,7 +179,8 @@ static inline bool frn_index_reclaim(frn_index *index)
 
 /* Positions and figures. Any thread. */
 
-/** Durable moved to seq, the end of a committed batch; a lower seq than before is ignored. Takes no lock, frees nothing. */
+/** Durable moved to seq, the end of a committed batch; a lower seq than before is ignored. Takes no lock, frees
+    nothing. */
 static inline void frn_index_durable(frn_index *index, uint64_t seq)
 {
     index->ops->durable(index, seq);

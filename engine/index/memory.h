@@ -15,16 +15,16 @@
  * at a version that is above it.
  */
 typedef struct frn_version {
-    uint64_t seq;              /**< The first of its batch: no view stands inside one, so it tells as much as the last. */
+    uint64_t seq; /**< The first of its batch: no view stands inside one, so it tells as much as the last. */
     struct frn_version *older; /**< NULL for the oldest that is kept. */
     struct frn_version *newer; /**< What superseded it; NULL for the newest. Write side. */
     struct frn_version *next;  /**< In the one list that it is on. */
     frn_row *row;
-    uint32_t capacity : 31;    /**< Bytes of data. Write side. */
-    uint32_t settled : 1;      /**< Durable and off the queue. Write side. */
-    uint32_t : 0;              /* What follows is read by views: it must be a memory location of its own. */
-    uint32_t size : 31;        /**< Bytes of value. */
-    uint32_t deleted : 1;      /**< A tombstone. */
+    uint32_t capacity : 31; /**< Bytes of data. Write side. */
+    uint32_t settled : 1;   /**< Durable and off the queue. Write side. */
+    uint32_t : 0;           /* What follows is read by views: it must be a memory location of its own. */
+    uint32_t size : 31;     /**< Bytes of value. */
+    uint32_t deleted : 1;   /**< A tombstone. */
     uint8_t data[];
 } frn_version;
 
@@ -34,7 +34,11 @@ _Static_assert(FRN_INDEX_VALUE_SIZE_MAX < INT32_MAX, "a value's size does not fi
  * Behind its key a row may have room for one version, its slot: most rows are written once, and then need one
  * allocation and lie in one place. Later versions use it again when it is free and they fit. Write side.
  */
-enum { FRN_SLOT_NONE, FRN_SLOT_USED, FRN_SLOT_FREE };
+enum {
+    FRN_SLOT_NONE,
+    FRN_SLOT_USED,
+    FRN_SLOT_FREE
+};
 
 /** Versions linked by next. All zero is empty. */
 typedef struct frn_version_list {
@@ -79,8 +83,8 @@ typedef struct frn_memory_index {
     _Atomic uint64_t durable;   /**< Written by any thread. */
 
     frn_mutex views_lock;
-    frn_memory_view **views;      /**< Those that have not expired, by seq and address. */
-    size_t views_size;            /**< How many they are. */
+    frn_memory_view **views; /**< Those that have not expired, by seq and address. */
+    size_t views_size;       /**< How many they are. */
     size_t views_capacity;
     uint64_t views_count;         /**< Open views, expired ones included. */
     frn_version_list ready;       /**< What views that are gone had kept. */
@@ -146,7 +150,9 @@ uint64_t frn_memory_row_cost_max(size_t key_size, size_t value_size);
 /* memory_reclaim.c */
 
 /** Versions that are freed under one hold of the lock: some microseconds. */
-enum { FRN_MEMORY_PORTION = 64 };
+enum {
+    FRN_MEMORY_PORTION = 64
+};
 
 /** Frees a row that is nothing but a settled tombstone. Under lock. */
 void frn_memory_row_tidy(frn_memory_index *memory, frn_row *row);

@@ -4,8 +4,8 @@
  *
  * The queue holds committed versions in the order of their seqs. When durable has reached the first of them, it is
  * settled: what it superseded is freed, unless a view keeps it. No version is searched for, and none is looked at
- * twice, but for those that a view had kept. Work is done in portions: the choice under views_lock, the freeing under the
- * exclusive lock, so that a reader waits for one portion at most.
+ * twice, but for those that a view had kept. Work is done in portions: the choice under views_lock, the freeing under
+ * the exclusive lock, so that a reader waits for one portion at most.
  */
 #include "engine/index/memory.h"
 
@@ -50,7 +50,8 @@ static uint64_t choose(frn_memory_index *memory, frn_version *chosen[FRN_MEMORY_
             chosen[(*count)++] = version;
         }
     }
-    for (; looked_at < FRN_MEMORY_PORTION && memory->queue.first != NULL && memory->queue.first->seq <= durable; looked_at++) {
+    for (; looked_at < FRN_MEMORY_PORTION && memory->queue.first != NULL && memory->queue.first->seq <= durable;
+         looked_at++) {
         version = frn_version_list_take(&memory->queue);
         version->settled = 1;
         if (version->older != NULL && !frn_memory_keep(memory, version->older)) {

@@ -6,10 +6,14 @@
 #include <string.h>
 
 /* Larger values stay out of the slot: overwritten, they would lie there as long as the row. */
-enum { SLOT_VALUE_SIZE_MAX = 128 };
+enum {
+    SLOT_VALUE_SIZE_MAX = 128
+};
 
 /* A head of a stream fits into every version: a row that is deleted and put again in one batch is changed in place. */
-enum { CAPACITY_MIN = 16 };
+enum {
+    CAPACITY_MIN = 16
+};
 
 /* Where the slot of a row begins, if it has one. */
 static size_t slot_offset(size_t key_size)
@@ -45,8 +49,7 @@ uint64_t frn_memory_row_cost_max(size_t key_size, size_t value_size)
 static void version_init(frn_memory_index *memory, frn_version *version, frn_row *row, uint32_t capacity,
                          firn_slice value)
 {
-    *version = (frn_version){
-        .seq = memory->seq_first, .row = row, .capacity = capacity, .size = (uint32_t)value.size};
+    *version = (frn_version){.seq = memory->seq_first, .row = row, .capacity = capacity, .size = (uint32_t)value.size};
     if (value.size > 0) {
         memcpy(version->data, value.data, value.size);
     }

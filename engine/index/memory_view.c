@@ -27,7 +27,9 @@
 #include "engine/base/error.h"
 
 /* Rows passed over under one hold of the lock before the writer gets its chance. */
-enum { ROWS_SKIPPED_MAX = 64 };
+enum {
+    ROWS_SKIPPED_MAX = 64
+};
 
 static int64_t clock_now(const frn_memory_index *memory)
 {
@@ -220,8 +222,7 @@ firn_status frn_memory_get(frn_index_view *base, frn_table table, firn_slice key
     }
     row = frn_trie_find(&memory->tables[table], key);
     version = row == NULL ? NULL : version_at(row, base->seq);
-    status = version == NULL ? FIRN_ENOTFOUND
-                             : copy_out(memory->heap, out_value, version->data, version->size, err);
+    status = version == NULL ? FIRN_ENOTFOUND : copy_out(memory->heap, out_value, version->data, version->size, err);
     read_finish(memory);
     return status;
 }

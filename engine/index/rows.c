@@ -136,7 +136,12 @@ fmt_verdict frn_row_key_key_decode(firn_slice row_key, firn_slice *out_scope, fi
     return FMT_OK;
 }
 
-enum { KEY_DIGEST = 0, KEY_FIRST_SEQ = 32, KEY_TIME = 40, KEY_COUNT = 48 };
+enum {
+    KEY_DIGEST = 0,
+    KEY_FIRST_SEQ = 32,
+    KEY_TIME = 40,
+    KEY_COUNT = 48
+};
 _Static_assert(KEY_FIRST_SEQ == KEY_DIGEST + FIRN_DIGEST_SIZE && KEY_COUNT + 4 == FRN_ROW_KEY, "a hole in KEY");
 
 firn_slice frn_row_key_encode(uint8_t out[FRN_ROW_KEY], const frn_row_key *key)

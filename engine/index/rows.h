@@ -60,7 +60,7 @@ fmt_verdict frn_row_stream_decode(firn_slice value, frn_row_stream *out_stream) 
 
 /** STREAM_HEAD: how far a stream has come. */
 typedef struct frn_row_head {
-    uint64_t version;  /**< Of its last record. */
+    uint64_t version; /**< Of its last record. */
     uint64_t last_seq;
 } frn_row_head;
 
@@ -75,8 +75,8 @@ fmt_verdict frn_row_key_key_decode(firn_slice row_key, firn_slice *out_scope, fi
 typedef struct frn_row_key {
     uint8_t digest[FIRN_DIGEST_SIZE]; /**< Of the request. */
     uint64_t first_seq;
-    int64_t time_ns;                  /**< The batch's timestamp. */
-    uint32_t count;                   /**< Its records. */
+    int64_t time_ns; /**< The batch's timestamp. */
+    uint32_t count;  /**< Its records. */
 } frn_row_key;
 
 firn_slice frn_row_key_encode(uint8_t out[FRN_ROW_KEY], const frn_row_key *key);
@@ -84,7 +84,8 @@ fmt_verdict frn_row_key_decode(firn_slice value, frn_row_key *out_key) FIRN_NODI
 
 /** KEY_BY_TIME: oldest first, for expiry; the value is what frn_row_key_key_encode() made. */
 firn_slice frn_row_key_by_time_key_encode(uint8_t out[FRN_ROW_KEY_BY_TIME_KEY], int64_t time_ns, uint64_t first_seq);
-fmt_verdict frn_row_key_by_time_key_decode(firn_slice key, int64_t *out_time_ns, uint64_t *out_first_seq) FIRN_NODISCARD;
+fmt_verdict frn_row_key_by_time_key_decode(firn_slice key, int64_t *out_time_ns,
+                                           uint64_t *out_first_seq) FIRN_NODISCARD;
 
 firn_slice frn_row_setting_key_encode(uint8_t out[FRN_ROW_SETTING_KEY], frn_setting setting);
 firn_slice frn_row_setting_encode(uint8_t out[FRN_ROW_SETTING], uint64_t number);

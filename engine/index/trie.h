@@ -26,7 +26,8 @@ typedef struct frn_row {
  */
 typedef struct frn_trie_node {
     uint32_t nibble; /**< Branch: which nibble of the key it looks at. */
-    uint32_t bitmap; /**< Branch: which twigs there are: bit 0 for keys that end here, bit 1 + n for nibble n. 0: a leaf. */
+    uint32_t
+        bitmap; /**< Branch: which twigs there are: bit 0 for keys that end here, bit 1 + n for nibble n. 0: a leaf. */
     union {
         struct frn_trie_node *twigs; /**< As many as bits, in their order. */
         frn_row *row;                /**< NULL only in the root of an empty trie. */

@@ -7,7 +7,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { NAMES_CAPACITY_MIN = 16 };
+enum {
+    NAMES_CAPACITY_MIN = 16
+};
 
 void frn_intake_init(frn_intake *intake, frn_heap *heap)
 {
@@ -83,7 +85,7 @@ firn_status frn_decision_stream(frn_decision *decision, frn_stream_ref *ref, uin
 {
     frn_intake *intake = (frn_intake *)(void *)((char *)decision - offsetof(frn_intake, decision));
     uint64_t count;
-    uint32_t stream;
+    uint32_t stream = 0;
     firn_status status = frn_decision_stream_find(decision, ref, &stream, err);
 
     if (status != FIRN_OK) {

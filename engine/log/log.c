@@ -24,41 +24,49 @@ static bool geometry_is_good(uint64_t segment_size, uint32_t alignment)
 
 struct presence {
     bool segment;
+    uint64_t slot_sizes[2]; /* 0: no such file, or an empty one. */
 };
 
-static void note_segment(void *arg, const char *name, uint64_t size)
+static void note_file(void *arg, const char *name, uint64_t size)
 {
     struct presence *presence = arg;
 
-    (void)size;
     presence->segment = presence->segment || frn_segment_number(name) != 0;
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(name, frn_manifest_names[i]) == 0) {
+            presence->slot_sizes[i] = size;
+        }
+    }
 }
 
 firn_status frn_log_exists(frn_io *io, bool *out_there, firn_error *err)
 {
+    static const uint8_t blank[sizeof FMT_MANIFEST_MAGIC_TEXT - 1];
     struct presence presence = {0};
-    static const uint8_t blank[8];
-    bool there = false;
-    firn_status status = io->ops->list(io, note_segment, &presence, err);
+    uint8_t heads[2][sizeof blank] = {{0}};
+    bool blanks[2] = {true, true};
+    bool unfinished;
+    firn_status status = io->ops->list(io, note_file, &presence, err);
 
     for (int i = 0; i < 2 && status == FIRN_OK; i++) {
-        uint8_t head[8] = {0};
         frn_file *file = NULL;
         size_t got;
 
-        status = io->ops->open(io, frn_manifest_names[i], 0, &file, err);
-        if (status == FIRN_ENOTFOUND) {
-            status = FIRN_OK;
-            continue;
+        if (presence.slot_sizes[i] > 0) {
+            status = io->ops->open(io, frn_manifest_names[i], 0, &file, err);
         }
-        if (status == FIRN_OK) {
-            status = io->ops->read(file, head, sizeof head, 0, &got, err);
-            there = there || memcmp(head, blank, sizeof head) != 0;
+        if (status == FIRN_OK && file != NULL) {
+            status = io->ops->read(file, heads[i], sizeof heads[i], 0, &got, err);
             io->ops->file_close(file);
         }
+        blanks[i] = memcmp(heads[i], blank, sizeof blank) == 0;
     }
     if (status == FIRN_OK) {
-        *out_there = there || presence.segment;
+        /* Creation writes slot 0 first: a crash may leave anything in its sector, but then slot 1 is as it was filled.
+         */
+        unfinished = presence.slot_sizes[0] == FMT_MANIFEST_SIZE && presence.slot_sizes[1] == FMT_MANIFEST_SIZE &&
+                     blanks[1] && memcmp(heads[0], FMT_MANIFEST_MAGIC_TEXT, sizeof heads[0]) != 0;
+        *out_there = presence.segment || (!unfinished && (!blanks[0] || !blanks[1]));
     }
     return status;
 }
@@ -120,12 +128,27 @@ static void log_free(frn_log *log)
     frn_free(log->heap, log);
 }
 
-/* Opens a file, creating it if need be. */
-static firn_status open_or_create(frn_io *io, const char *name, frn_file **out_file, firn_error *err)
+/* Makes a file, in place of one that an attempt before may have left: what failed to be synced once is never synced
+ * again. */
+static firn_status make_anew(frn_io *io, const char *name, frn_file **out_file, firn_error *err)
 {
     firn_status status = io->ops->open(io, name, FRN_IO_WRITE | FRN_IO_CREATE, out_file, err);
 
-    return status == FIRN_EEXISTS ? io->ops->open(io, name, FRN_IO_WRITE, out_file, err) : status;
+    if (status == FIRN_EEXISTS) {
+        status = io->ops->remove(io, name, err);
+        if (status == FIRN_OK) {
+            status = io->ops->open(io, name, FRN_IO_WRITE | FRN_IO_CREATE, out_file, err);
+        }
+    }
+    return status;
+}
+
+/* The lock's file carries nothing, so it is never written; it is used as it is found. */
+static firn_status open_lock(frn_io *io, frn_file **out_file, firn_error *err)
+{
+    firn_status status = io->ops->open(io, FRN_LOCK_NAME, FRN_IO_WRITE | FRN_IO_CREATE, out_file, err);
+
+    return status == FIRN_EEXISTS ? io->ops->open(io, FRN_LOCK_NAME, FRN_IO_WRITE, out_file, err) : status;
 }
 
 firn_status frn_log_create(frn_heap *heap, frn_io *io, const frn_log_options *options, firn_error *err)
@@ -147,13 +170,13 @@ firn_status frn_log_create(frn_heap *heap, frn_io *io, const frn_log_options *op
         status = frn_manifest_alloc(log, err);
     }
     if (status == FIRN_OK) {
-        status = open_or_create(io, FRN_LOCK_NAME, &log->lock_file, err);
+        status = open_lock(io, &log->lock_file, err);
     }
     if (status == FIRN_OK) {
         status = io->ops->lock(log->lock_file, err);
     }
     for (int i = 0; i < 2 && status == FIRN_OK; i++) {
-        status = open_or_create(io, frn_manifest_names[i], &log->slot_files[i], err);
+        status = make_anew(io, frn_manifest_names[i], &log->slot_files[i], err);
         if (status == FIRN_OK) {
             status = io->ops->fill(log->slot_files[i], FMT_MANIFEST_SIZE, &written, err);
         }
@@ -281,7 +304,7 @@ static firn_status open_for_writing(frn_log *log, firn_error *err)
                                    "not a ledger: no manifest and no segment");
         }
         if (status == FIRN_OK) {
-            status = open_or_create(log->io, FRN_LOCK_NAME, &log->lock_file, err);
+            status = open_lock(log->io, &log->lock_file, err);
         }
     }
     if (status == FIRN_OK) {

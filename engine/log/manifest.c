@@ -2,8 +2,10 @@
 /*
  * manifest.c — read and write the two slots that say which segments there are and whose history it is.
  *
- * Protocol: a change is encoded once and written to slot 0, synced, to slot 1, synced; nothing relies on it before. The
- * slots are files of a fixed, pre-written size, overwritten in place, so that a change needs no space and no metadata.
+ * Protocol: a change is encoded once and written to one slot, synced, to the other, synced; nothing relies on it
+ * before. The slots are files of a fixed, pre-written size, overwritten in place, so that a change needs no space and
+ * no metadata. The first is the one that was not believed when the manifest was read, so that a crash in the first
+ * change after a crash cannot spoil the only good slot.
  *
  * What can fail: a crash tears one slot, never both; the other holds the state before or after the change, and both are
  * true: what a change names is not used before both slots hold it. A slot that decays is mended from the other at the
@@ -18,6 +20,10 @@
 
 #include <assert.h>
 #include <string.h>
+
+enum {
+    SLOT_READ_FIRST = 16 * 1024 /* Holds all but the largest manifests; the unused rest of a slot is not read. */
+};
 
 const char *const frn_manifest_names[2] = {"manifest.0", "manifest.1"};
 
@@ -72,18 +78,21 @@ static firn_status read_slot(frn_log *log, int i, fmt_verdict *out_verdict, bool
             return status;
         }
     }
-    status = ops->read(log->slot_files[i], log->manifest_bytes, FMT_MANIFEST_SIZE, 0, &got, err);
-    if (status < 0) {
-        return status;
+    for (size_t size = SLOT_READ_FIRST;; size = FMT_MANIFEST_SIZE) {
+        status = ops->read(log->slot_files[i], log->manifest_bytes, size, 0, &got, err);
+        if (status < 0) {
+            return status;
+        }
+        *out_verdict = fmt_manifest_decode(log->manifest_bytes, got, &log->manifest);
+        if (*out_verdict != FMT_SHORT || got < size || size == FMT_MANIFEST_SIZE) {
+            return FIRN_OK;
+        }
     }
-    *out_verdict = fmt_manifest_decode(log->manifest_bytes, got, &log->manifest);
-    return FIRN_OK;
 }
 
 firn_status frn_manifest_read(frn_log *log, frn_manifest_found *out_found, firn_error *err)
 {
     frn_manifest_found found = {.best = -1};
-    uint64_t generations[2] = {0, 0};
     uint8_t ids[2][FIRN_LEDGER_ID_SIZE];
     firn_status status;
 
@@ -93,9 +102,9 @@ firn_status frn_manifest_read(frn_log *log, frn_manifest_found *out_found, firn_
             return status;
         }
         if (found.verdicts[i] == FMT_OK) {
-            generations[i] = log->manifest.generation;
+            found.generations[i] = log->manifest.generation;
             memcpy(ids[i], log->manifest.ledger_id, FIRN_LEDGER_ID_SIZE);
-            if (found.best < 0 || generations[i] > generations[found.best]) {
+            if (found.best < 0 || found.generations[i] > found.generations[found.best]) {
                 found.best = i;
             }
         }
@@ -105,7 +114,6 @@ firn_status frn_manifest_read(frn_log *log, frn_manifest_found *out_found, firn_
             return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
                                    "manifest: the two slots belong to different ledgers");
         }
-        found.equal = generations[0] == generations[1];
     }
     if (found.best == 0) {
         /* The scratch holds slot 1, or nothing good: decode the better one again. */
@@ -117,6 +125,7 @@ firn_status frn_manifest_read(frn_log *log, frn_manifest_found *out_found, firn_
             found.best = -1; /* A writer is changing it at this moment: a reader looks again. */
         }
     }
+    log->slot_first = found.best == 0 ? 1 : 0;
     *out_found = found;
     return FIRN_OK;
 }
@@ -131,7 +140,9 @@ firn_status frn_manifest_write(frn_log *log, firn_error *err)
     log->manifest.generation++;
     log->manifest.time_ns = ops->wall_clock_ns(log->io);
     fmt_manifest_encode(log->manifest_bytes, &log->manifest);
-    for (int i = 0; i < 2; i++) {
+    for (int k = 0; k < 2; k++) {
+        int i = k == 0 ? log->slot_first : 1 - log->slot_first;
+
         status = ops->write(log->slot_files[i], log->manifest_bytes, size, 0, err);
         if (status == FIRN_OK) {
             status = ops->sync(log->slot_files[i], err);

@@ -310,8 +310,11 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
         /* A file that lost its end is not pre-written there. */
         bool spare = log->manifest.clean && current && !segment->sealed && file_size == segment->size &&
                      r->spares.count < FRN_LOG_SPARES_MAX;
+        bool touched = !log->manifest.clean && current;
 
-        status = frn_recovery_number(log, spare ? &r->spares : &r->unused, header->number, err);
+        /* A dead process may have groups of its in flight to such a file: no other name may bring them into new data.
+         */
+        status = frn_recovery_number(log, spare ? &r->spares : touched ? &r->touched : &r->unused, header->number, err);
         frn_segment_free(log, segment);
         return status;
     }
@@ -537,5 +540,6 @@ void frn_recovery_done(frn_recovery *r)
     frn_walk_done(&r->walk);
     frn_free(r->log->heap, r->spares.at);
     frn_free(r->log->heap, r->unused.at);
+    frn_free(r->log->heap, r->touched.at);
     frn_free(r->log->heap, r->orphans.at);
 }

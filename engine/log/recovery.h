@@ -31,6 +31,7 @@ typedef struct frn_recovery {
     unsigned missing;      /**< Named segments without a file. */
     frn_numbers spares;    /**< Clean log: named segments with a good header and no group, in log order. */
     frn_numbers unused;    /**< Named segments that hold nothing and may be used again. */
+    frn_numbers touched;   /**< Named segments without a group where a dead process may have groups in flight. */
     frn_numbers orphans;   /**< Files of segments that the manifest does not name. */
     firn_error damage;     /**< Status FIRN_OK: none. */
 } frn_recovery;

@@ -224,7 +224,7 @@ static firn_status open_spares(frn_recovery *r, firn_error *err)
     return status;
 }
 
-/* The last segment of a clean log goes on taking groups, unless it is sealed. */
+/* The last segment of a clean log goes on taking groups, unless it is sealed or of an incarnation that has ended. */
 static firn_status reopen_active(frn_log *log, firn_error *err)
 {
     frn_segment *last = log->segments.count > 0 ? log->segments.at[log->segments.count - 1] : NULL;
@@ -232,7 +232,8 @@ static firn_status reopen_active(frn_log *log, firn_error *err)
     uint64_t size = 0;
     firn_status status;
 
-    if (last == NULL || last->sealed) {
+    if (last == NULL || last->sealed ||
+        last->incarnation != log->manifest.incarnations[log->manifest.incarnations_count - 1].number) {
         return FIRN_OK;
     }
     last->footer = frn_alloc_aligned(log->heap, log->alignment, (size_t)fmt_footer_size(last->size, log->alignment));
@@ -327,6 +328,9 @@ firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found
     }
     if (status == FIRN_OK) {
         status = collect(log, &r->unused, true, err);
+    }
+    if (status == FIRN_OK) {
+        status = collect(log, &r->touched, false, err);
     }
     if (status == FIRN_OK) {
         status = collect(log, &r->orphans, false, err);

@@ -11,6 +11,9 @@
 firn_status frn_walk_init(frn_walk *walk, frn_log *log, size_t buffer_size)
 {
     *walk = (frn_walk){.log = log};
+    if (buffer_size > log->segment_size) {
+        buffer_size = (size_t)log->segment_size;
+    }
     walk->capacity = (size_t)frn_align_up(buffer_size, log->alignment);
     walk->buffer = frn_alloc_aligned(log->heap, log->alignment, walk->capacity);
     return walk->buffer == NULL ? FIRN_ENOMEM : FIRN_OK;

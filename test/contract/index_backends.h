@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* index_backends.h — the backends of the index that the contract and model tests run over, and short forms of its calls. */
+/* index_backends.h — the backends of the index that the tests run over, and short forms of its calls. */
 #ifndef TEST_CONTRACT_INDEX_BACKENDS_H
 #define TEST_CONTRACT_INDEX_BACKENDS_H
 
@@ -23,7 +23,8 @@ firn_slice text(const char *string);
 #define must_delete(index, table, key) must_delete_at((index), (table), (key), __FILE__, __LINE__)
 #define must_view(index, seq) must_view_at((index), (seq), __FILE__, __LINE__)
 /** A batch of one record that puts one row (value NULL: deletes it). */
-#define must_write(index, seq, table, key, value) must_write_at((index), (seq), (table), (key), (value), __FILE__, __LINE__)
+#define must_write(index, seq, table, key, value)                                                                      \
+    must_write_at((index), (seq), (table), (key), (value), __FILE__, __LINE__)
 /** value NULL: the row is not there. */
 #define expect_read(index, table, key, value) expect_read_at((index), (table), (key), (value), __FILE__, __LINE__)
 #define expect_get(view, table, key, value) expect_get_at((view), (table), (key), (value), __FILE__, __LINE__)

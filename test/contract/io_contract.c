@@ -462,6 +462,9 @@ static void test_reap_is_woken(void **state)
     frn_thread thread = {0};
     frn_completion ended;
 
+    if (f->factory->single_threaded) {
+        skip();
+    }
     open_queue(f, NULL);
     for (unsigned i = 0; i < 3; i++) {
         f->io->ops->reap_wake(f->io);
@@ -514,9 +517,13 @@ static void test_two_threads(void **state)
     fixture *f = *state;
     struct pair pair = {.f = f};
     frn_thread thread = {0};
-    bool *seen = calloc(PAIR_WRITES, sizeof *seen);
+    bool *seen;
     unsigned count = 0;
 
+    if (f->factory->single_threaded) {
+        skip();
+    }
+    seen = calloc(PAIR_WRITES, sizeof *seen);
     assert_non_null(seen);
     f->io->ops->durable_method_set(f->io, FIRN_DURABLE_BUFFERED_SYNC);
     pair.file = make_segment(f, "one", DEPTH);
@@ -564,6 +571,9 @@ static void test_queueing_thread_ends(void **state)
     fixture *f = *state;
     struct pair pair = {.f = f};
 
+    if (f->factory->single_threaded) {
+        skip();
+    }
     f->io->ops->durable_method_set(f->io, FIRN_DURABLE_BUFFERED_SYNC);
     pair.file = make_segment(f, "one", DEPTH);
     open_queue(f, NULL);
@@ -623,8 +633,12 @@ static void test_blocking_side_of_many_threads(void **state)
     fixture *f = *state;
     struct blocking blocking[3] = {{f, "a", FIRN_OK}, {f, "b", FIRN_OK}, {f, "c", FIRN_OK}};
     frn_thread threads[3] = {{0}};
-    frn_file *file = make_segment(f, "one", DEPTH);
+    frn_file *file;
 
+    if (f->factory->single_threaded) {
+        skip();
+    }
+    file = make_segment(f, "one", DEPTH);
     open_queue(f, NULL);
     memset(f->buffers, 9, (size_t)DEPTH * f->facts.alignment);
     for (unsigned i = 0; i < 3; i++) {

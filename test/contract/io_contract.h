@@ -12,6 +12,7 @@ typedef struct frn_io_contract_factory {
     void *arg;                                                                          /**< For the three below. */
     firn_status (*open)(void *arg, frn_heap *heap, frn_io **out_io, firn_error *err);   /**< On a new, empty disk. */
     firn_status (*reopen)(void *arg, frn_heap *heap, frn_io **out_io, firn_error *err); /**< Once more on that disk. */
+    bool single_threaded;     /**< Made for one thread: what takes two is skipped. */
     void (*close)(void *arg); /**< The disk goes away; all instances
                                    are closed. */
 } frn_io_contract_factory;

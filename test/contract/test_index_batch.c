@@ -169,6 +169,31 @@ static void expiry_from_the_front(void **state)
     assert_memory_equal(key.data, "0500", 4);
 }
 
+/* Expiry finds a row whose value is the key of another, and deletes both by what it borrowed. */
+static void deletes_by_borrowed_slices(void **state)
+{
+    firn_slice key, value;
+
+    (void)state;
+    for (uint64_t round = 0; round < 2; round++) {
+        if (round == 0) {
+            frn_index_begin(ix, 1);
+        }
+        must_put(ix, T, "time", "key");
+        must_put(ix, U, "key", "receipt");
+        if (round == 0) {
+            frn_index_commit(ix, 1);
+            frn_index_begin(ix, 2);
+        }
+        assert_int_equal(frn_index_read_seek(ix, T, (firn_slice){0}, false, &key, &value, NULL), FIRN_OK);
+        assert_int_equal(frn_index_delete(ix, T, key, NULL), FIRN_OK);
+        assert_int_equal(frn_index_delete(ix, U, value, NULL), FIRN_OK);
+        expect_read(ix, T, "time", NULL);
+        expect_read(ix, U, "key", NULL);
+    }
+    frn_index_commit(ix, 2);
+}
+
 /* An aborted batch of puts, overwrites and deletes leaves rows and figures exactly as they were. */
 static void abort_restores(void **state)
 {
@@ -422,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(delete_of_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(write_side_seeks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(expiry_from_the_front, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(deletes_by_borrowed_slices, set_up, tear_down),
         cmocka_unit_test_setup_teardown(abort_restores, set_up, tear_down),
         cmocka_unit_test_setup_teardown(abort_over_a_due_tombstone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reclaim_returns_to_flat, set_up, tear_down),

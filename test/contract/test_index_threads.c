@@ -2,9 +2,9 @@
 /*
  * test_index_threads.c — the contract of the index under threads: one writer, readers that open, read, walk and close.
  *
- * The writer moves an amount between two accounts in each batch, and deletes and creates rows beside them. Whatever a view
- * shows, the sum of the accounts is the same and both carry the number of one and the same batch. Meant for TSan, and
- * true without it.
+ * The writer moves an amount between two accounts in each batch, and deletes and creates rows beside them. Whatever a
+ * view shows, the sum of the accounts is the same and both carry the number of one and the same batch. Meant for TSan,
+ * and true without it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,12 @@
 #include "format/bytes.h"
 #include "test/contract/index_backends.h"
 
-enum { READERS = 4, BATCHES = 4000, SUM = 1000000, PASSERS = 50 };
+enum {
+    READERS = 4,
+    BATCHES = 4000,
+    SUM = 1000000,
+    PASSERS = 50
+};
 
 static const index_backend *backend;
 
@@ -94,7 +99,7 @@ static void read_on(void *arg)
             status = view_check(view, &key, &value);
         }
         frn_index_view_close(view);
-        atomic_fetch_add(status == FIRN_OK ? &world->checked
+        atomic_fetch_add(status == FIRN_OK         ? &world->checked
                          : status == FIRN_EEXPIRED ? &world->expired
                                                    : &world->wrong,
                          1);

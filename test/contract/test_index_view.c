@@ -227,12 +227,30 @@ static void seek_finds_the_next_key(void **state)
 {
     static const char *const keys[] = {"a", "aa", "ab", "abc", "b", "ba", "d", "\x7f", "\x80", "\xff", "\xff\xff"};
     static const struct seek_case cases[] = {
-        {"", false, "a"},        {"", true, "a"},         {"a", false, "a"},       {"a", true, "aa"},
-        {"aa", true, "ab"},      {"aab", false, "ab"},    {"ab", true, "abc"},     {"abb", false, "abc"},
-        {"abcd", false, "b"},    {"ac", false, "b"},      {"b", true, "ba"},       {"bb", true, "d"},
-        {"c", false, "d"},       {"cc", true, "d"},       {"d", true, "\x7f"},     {"\x7f", true, "\x80"},
-        {"\x81", false, "\xff"}, {"\xff", true, "\xff\xff"}, {"\xff\xff", false, "\xff\xff"},
-        {"\xff\xff", true, NULL}, {"\xff\xff\xff", false, NULL}, {"@", false, "a"}, {"A", false, "a"}, {"q", false, "\x7f"},
+        {"", false, "a"},
+        {"", true, "a"},
+        {"a", false, "a"},
+        {"a", true, "aa"},
+        {"aa", true, "ab"},
+        {"aab", false, "ab"},
+        {"ab", true, "abc"},
+        {"abb", false, "abc"},
+        {"abcd", false, "b"},
+        {"ac", false, "b"},
+        {"b", true, "ba"},
+        {"bb", true, "d"},
+        {"c", false, "d"},
+        {"cc", true, "d"},
+        {"d", true, "\x7f"},
+        {"\x7f", true, "\x80"},
+        {"\x81", false, "\xff"},
+        {"\xff", true, "\xff\xff"},
+        {"\xff\xff", false, "\xff\xff"},
+        {"\xff\xff", true, NULL},
+        {"\xff\xff\xff", false, NULL},
+        {"@", false, "a"},
+        {"A", false, "a"},
+        {"q", false, "\x7f"},
     };
     firn_buf key = {0}, value = {0};
     frn_index_view *view;

@@ -3,6 +3,8 @@
  */
 #include "test/contract/log_place.h"
 
+#include "test/contract/io_folder.h"
+
 #include "format/manifest.h"
 #include "format/segment.h"
 
@@ -510,6 +512,10 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_turn_without_work, setup, teardown, &places[i]),
         };
 
+        if (places[i].path == FIRN_IO_URING && !io_folder_has_uring()) {
+            (void)printf("skipped: %s: no io_uring here, or it is switched off\n", places[i].name);
+            continue;
+        }
         (void)fprintf(stderr, "backend %s\n", places[i].name);
         failed += cmocka_run_group_tests_name(places[i].name, tests, NULL, NULL);
     }

@@ -17,7 +17,7 @@ MAY = {
     'engine/ledger': ['engine/base', 'engine/io', 'engine/log', 'engine/index', 'engine/intake', 'engine/store',
                       'engine/read', 'format'],
     'engine/include': [],
-    'tools': [],
+    'tools': ['bench'],
     'bench': ['tools'],
 }
 # Programs that look at bytes rather than at a ledger.

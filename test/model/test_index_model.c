@@ -18,7 +18,7 @@
 enum {
     SEEDS = 10,
     STEPS = 600,
-    KEYS = 40,          /* Different keys of a table. */
+    KEYS = 40, /* Different keys of a table. */
     VIEWS = 6,
     VALUE_SIZE_MAX = 80,
     VERSIONS_MAX = 20000

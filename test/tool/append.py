@@ -62,7 +62,8 @@ class Batches(tool.Case):
     def test_seqs_as_json(self):
         """--json --seqs is one JSON object a batch."""
         self.make()
-        rows = self.expect(0, '--json', 'append', '--stream', 's', '--batch', 2, '--seqs', input='a\nb\nc\n').json_lines()
+        answer = self.expect(0, '--json', 'append', '--stream', 's', '--batch', 2, '--seqs', input='a\nb\nc\n')
+        rows = answer.json_lines()
         self.assertEqual([row['count'] for row in rows], [2, 1])
         self.assertEqual(rows[1]['first_seq'], rows[0]['last_seq'] + 1)
 

@@ -19,7 +19,8 @@ class Bench(tool.Case):
     def test_cases(self):
         """Cases by name yield one JSON line each with rate, percentiles in order, floor and I/O path."""
         lines = self.bench('P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P10', 'P11')
-        self.assertEqual([line['case'] for line in lines], ['P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P9-cold', 'P10', 'P11'])
+        self.assertEqual([line['case'] for line in lines],
+                         ['P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P9-cold', 'P10', 'P11'])
         for line in lines:
             for name in MEMBERS:
                 self.assertIn(name, line)

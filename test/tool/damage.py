@@ -113,7 +113,7 @@ class Damaged(tool.Case):
         self.expect(0, 'dump', 1)
 
     def test_damaged_group(self):
-        """A flipped bit in an acknowledged group: writing is refused with segment, offset and seq; reading goes up to it."""
+        """A flipped bit in an acknowledged group: writing is refused with its place; reading goes up to it."""
         path = self.segments()[0]
         with open(path, 'rb') as f:
             at = f.read().find(b'line 20')

@@ -25,26 +25,13 @@ static void every_status_has_its_exit_code(void **state)
         uint16_t detail;
         int code;
     } rows[] = {
-        {FIRN_OK, 0, 0},
-        {FIRN_END, 0, 0},
-        {FIRN_ENOTFOUND, 0, 1},
-        {FIRN_EINVARIANT, 0, 1},
-        {FIRN_EINVAL, 0, 2},
-        {FIRN_ETOOBIG, 0, 2},
-        {FIRN_ECORRUPT, 0, 3},
-        {FIRN_ENEWER, 0, 3},
-        {FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER, 3},
-        {FIRN_EIO, 0, 4},
-        {FIRN_ENOSPC, 0, 4},
-        {FIRN_ENOMEM, 0, 4},
-        {FIRN_EPOISONED, 0, 4},
-        {FIRN_EBUSY, 0, 5},
-        {FIRN_EEXISTS, 0, 5},
-        {FIRN_ECONFLICT, 0, 5},
-        {FIRN_ESTATE, 0, 5},
-        {FIRN_EACCES, 0, 5},
-        {FIRN_EEXPIRED, 0, 5},
-        {FIRN_EBEHIND, 0, 5},
+        {FIRN_OK, 0, 0},         {FIRN_END, 0, 0},     {FIRN_ENOTFOUND, 0, 1},
+        {FIRN_EINVARIANT, 0, 1}, {FIRN_EINVAL, 0, 2},  {FIRN_ETOOBIG, 0, 2},
+        {FIRN_ECORRUPT, 0, 3},   {FIRN_ENEWER, 0, 3},  {FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER, 3},
+        {FIRN_EIO, 0, 4},        {FIRN_ENOSPC, 0, 4},  {FIRN_ENOMEM, 0, 4},
+        {FIRN_EPOISONED, 0, 4},  {FIRN_EBUSY, 0, 5},   {FIRN_EEXISTS, 0, 5},
+        {FIRN_ECONFLICT, 0, 5},  {FIRN_ESTATE, 0, 5},  {FIRN_EACCES, 0, 5},
+        {FIRN_EEXPIRED, 0, 5},   {FIRN_EBEHIND, 0, 5},
     };
 
     (void)state;
@@ -70,7 +57,8 @@ static void check_place(const char *text, uint64_t column, const char *reason)
 static void malformed_json_is_told_with_its_column(void **state)
 {
     static const char *const good[] = {
-        "{}", "[]", "1", "-1.5e3", "true", "null", "\"\"", " {\"a\": [1, 2, {\"b\": \"\\u00e4\"}]} ", "\"\xc3\xa4\"", "{}\r",
+        "{}",           "[]",   "1", "-1.5e3", "true", "null", "\"\"", " {\"a\": [1, 2, {\"b\": \"\\u00e4\"}]} ",
+        "\"\xc3\xa4\"", "{}\r",
     };
 
     (void)state;
@@ -134,8 +122,9 @@ static void values_are_read_whole_or_not_at_all(void **state)
 static void only_well_formed_utf8_is_text(void **state)
 {
     static const char *const good[] = {"", "a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x8f\x94", "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
-                                      "\xf4\x90\x80\x80", "\xff", "a\xe2\x82"};
+    static const char *const bad[] = {
+        "\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80",
+        "\xff", "a\xe2\x82"};
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -207,7 +196,9 @@ static void json_is_exact_and_valid(void **state)
 static void percentiles_are_close_from_above(void **state)
 {
     static const double shares[] = {0.001, 0.5, 0.9, 0.99, 0.999, 1};
-    enum { COUNT = 20000 };
+    enum {
+        COUNT = 20000
+    };
     bench_histogram *histogram = calloc(2, sizeof *histogram);
 
     (void)state;
@@ -236,9 +227,12 @@ static void percentiles_are_close_from_above(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_status_has_its_exit_code), cmocka_unit_test(malformed_json_is_told_with_its_column),
-        cmocka_unit_test(values_are_read_whole_or_not_at_all), cmocka_unit_test(only_well_formed_utf8_is_text),
-        cmocka_unit_test(texts_look_as_documented), cmocka_unit_test(json_is_exact_and_valid),
+        cmocka_unit_test(every_status_has_its_exit_code),
+        cmocka_unit_test(malformed_json_is_told_with_its_column),
+        cmocka_unit_test(values_are_read_whole_or_not_at_all),
+        cmocka_unit_test(only_well_formed_utf8_is_text),
+        cmocka_unit_test(texts_look_as_documented),
+        cmocka_unit_test(json_is_exact_and_valid),
         cmocka_unit_test(percentiles_are_close_from_above),
     };
 

@@ -22,7 +22,8 @@ class Answer:
     """What a run of the tool said."""
 
     def __init__(self, code, out, err):
-        self.code, self.raw, self.out, self.err = code, out, out.decode('utf-8', 'replace'), err.decode('utf-8', 'replace')
+        self.code, self.raw = code, out
+        self.out, self.err = out.decode('utf-8', 'replace'), err.decode('utf-8', 'replace')
 
     def json(self):
         return json.loads(self.out)
@@ -46,10 +47,10 @@ def run(*arguments, input=b'', **options):
 
 
 def start(*arguments, **options):
-    """Starts the tool; pipes to all three of its ends."""
+    """Starts the tool; pipes to all three of its ends, unbuffered, so that waiting for them tells the truth."""
     return subprocess.Popen([FIRN, *map(str, arguments)], stdin=options.pop('stdin', subprocess.PIPE),
                             stdout=options.pop('stdout', subprocess.PIPE), stderr=subprocess.PIPE, env=environment,
-                            **options)
+                            bufsize=0, **options)
 
 
 def stop(process):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_index_rows.c — keys and values of the ledger's own tables: round trips, order of keys, wrong sizes, the table of tables. */
+/* test_index_rows.c — keys and values of the ledger's own tables: round trips, order of keys, wrong sizes, the table of
+ * tables. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static void round_trips(void **state)
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         frn_row_stream stream = {.first_seq = numbers[i], .name = {"name", 4}}, stream_back;
         frn_row_head head = {.version = numbers[i], .last_seq = ~numbers[i]}, head_back;
-        frn_row_key key = {.first_seq = numbers[i], .time_ns = (int64_t)numbers[i], .count = (uint32_t)numbers[i]}, key_back;
+        frn_row_key key = {.first_seq = numbers[i], .time_ns = (int64_t)numbers[i], .count = (uint32_t)numbers[i]},
+                    key_back;
         uint64_t number, seq;
         int64_t time_ns;
         uint32_t id;
@@ -48,7 +50,8 @@ static void round_trips(void **state)
         memset(key.digest, (int)i, sizeof key.digest);
         assert_int_equal(frn_row_stream_id_decode(frn_row_stream_id_encode(bytes, (uint32_t)numbers[i]), &id), FMT_OK);
         assert_int_equal(id, (uint32_t)numbers[i]);
-        assert_int_equal(frn_row_stream_key_decode(frn_row_stream_key_encode(bytes, (uint32_t)numbers[i]), &id), FMT_OK);
+        assert_int_equal(frn_row_stream_key_decode(frn_row_stream_key_encode(bytes, (uint32_t)numbers[i]), &id),
+                         FMT_OK);
         assert_int_equal(id, (uint32_t)numbers[i]);
         assert_int_equal(frn_row_stream_decode(frn_row_stream_encode(bytes, &stream), &stream_back), FMT_OK);
         assert_int_equal(stream_back.first_seq, numbers[i]);
@@ -85,7 +88,8 @@ static void scope_and_key_stay_apart(void **state)
         for (size_t j = 0; j < 4; j++) {
             size_t scope_size = i == 4 ? 0 : sizes[i];
 
-            encoded = frn_row_key_key_encode(bytes, (firn_slice){long_one, scope_size}, (firn_slice){long_one, sizes[j]});
+            encoded =
+                frn_row_key_key_encode(bytes, (firn_slice){long_one, scope_size}, (firn_slice){long_one, sizes[j]});
             assert_int_equal(encoded.size, 2 + scope_size + sizes[j]);
             assert_int_equal(frn_row_key_key_decode(encoded, &scope, &key), FMT_OK);
             assert_int_equal(scope.size, scope_size);
@@ -139,8 +143,9 @@ static void wrong_sizes_are_judged(void **state)
         assert_int_equal(frn_row_stream_key_decode(value, &id), size < 4 ? FMT_SHORT : size > 4 ? FMT_LENGTH : FMT_OK);
         assert_int_equal(frn_row_head_decode(value, &head), size < 16 ? FMT_SHORT : size > 16 ? FMT_LENGTH : FMT_OK);
         assert_int_equal(frn_row_key_decode(value, &key), size < 52 ? FMT_SHORT : size > 52 ? FMT_LENGTH : FMT_OK);
-        assert_int_equal(frn_row_key_by_time_key_decode(value, &time_ns, &seq),
-                         size < 16 ? FMT_SHORT : size > 16 ? FMT_LENGTH : FMT_OK);
+        assert_int_equal(frn_row_key_by_time_key_decode(value, &time_ns, &seq), size < 16   ? FMT_SHORT
+                                                                                : size > 16 ? FMT_LENGTH
+                                                                                            : FMT_OK);
         assert_int_equal(frn_row_setting_decode(value, &number), size < 8 ? FMT_SHORT : size > 8 ? FMT_LENGTH : FMT_OK);
         free_slice(value);
     }
@@ -188,9 +193,12 @@ static void tables_are_pinned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trips),        cmocka_unit_test(scope_and_key_stay_apart),
-        cmocka_unit_test(keys_keep_order),    cmocka_unit_test(wrong_sizes_are_judged),
-        cmocka_unit_test(free_parts_are_bounded), cmocka_unit_test(tables_are_pinned),
+        cmocka_unit_test(round_trips),
+        cmocka_unit_test(scope_and_key_stay_apart),
+        cmocka_unit_test(keys_keep_order),
+        cmocka_unit_test(wrong_sizes_are_judged),
+        cmocka_unit_test(free_parts_are_bounded),
+        cmocka_unit_test(tables_are_pinned),
     };
 
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_index_trie.c — the trie against a sorted array: random keys that are prefixes of each other, zeros, long runs. */
+/* test_index_trie.c — the trie against a sorted array: random keys that are prefixes of each other, zeros, long runs.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,7 +10,9 @@
 
 #include "engine/index/trie.h"
 
-enum { ROWS_MAX = 600 };
+enum {
+    ROWS_MAX = 600
+};
 
 /* The rows that should be there, in order. */
 struct sorted {

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* act.c — what a host does with a ledger, by dice. */
+#include <string.h>
+
+#include "test/crash/world.h"
+
+enum {
+    LARGE_SIZE = 90000
+};
+
+static size_t payload_size(world *w)
+{
+    if (dice_chance(&w->dice, w->with->large_in)) {
+        return 15000 + dice_roll(&w->dice, LARGE_SIZE);
+    }
+    return dice_chance(&w->dice, 8) ? 0 : dice_roll(&w->dice, w->with->size_typical + 1);
+}
+
+static void add_conditions(world *w, model_request *request)
+{
+    if (dice_chance(&w->dice, 3)) {
+        request->expects_count = 1 + (unsigned)dice_roll(&w->dice, MODEL_EXPECTS_MAX);
+        for (unsigned i = 0; i < request->expects_count; i++) {
+            unsigned stream = (request->events[0].stream + i) % MODEL_STREAMS;
+            uint64_t version = w->m->streams[stream].version;
+
+            request->expects[i].stream = stream;
+            request->expects[i].version = dice_chance(&w->dice, 6) ? version + 1 : version;
+        }
+    }
+    if (dice_chance(&w->dice, 4)) {
+        request->has_key = true;
+        request->key = (unsigned)dice_roll(&w->dice, MODEL_KEYS);
+        request->scope = (unsigned)dice_roll(&w->dice, MODEL_SCOPES);
+        request->has_digest = dice_chance(&w->dice, 3);
+        memset(request->digest, (int)dice_roll(&w->dice, 2), sizeof request->digest);
+    }
+}
+
+/* The request of an earlier batch once more: under its key it exists, without one it is appended again. */
+static model_request *repeat(world *w)
+{
+    model_request *request = w->m->batches[dice_roll(&w->dice, w->m->count)].request;
+
+    request->refs++;
+    return request;
+}
+
+model_request *world_request(world *w)
+{
+    model_event events[MODEL_EVENTS_MAX] = {{0}};
+    unsigned count = (unsigned)dice_roll(&w->dice, dice_chance(&w->dice, 4) ? MODEL_EVENTS_MAX + 1 : 3);
+    unsigned stream = (unsigned)dice_roll(&w->dice, MODEL_STREAMS);
+    bool wide = dice_chance(&w->dice, 2);
+    model_request *request;
+    size_t size = 0;
+
+    if (w->m->count > 0 && dice_chance(&w->dice, 6)) {
+        request = repeat(w);
+        if (!request->sets_key_age) {
+            return request;
+        }
+        model_request_unref(request);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        events[i] = (model_event){
+            .stream = wide ? (unsigned)dice_roll(&w->dice, MODEL_STREAMS) : stream,
+            .kind = 1 + (uint32_t)dice_roll(&w->dice, FIRN_EVENT_KIND_MAX),
+            .size = payload_size(w),
+            .at = size,
+        };
+        size += events[i].size;
+    }
+    events[0].stream = count == 0 ? stream : events[0].stream;
+    request = model_request_new(size);
+    request->events_count = count;
+    memcpy(request->events, events, sizeof events);
+    for (size_t i = 0; i < size; i += 1 + (i > 256 ? 64 : 0)) {
+        request->bytes[i] = (uint8_t)dice_next(&w->dice);
+    }
+    add_conditions(w, request);
+    return request;
+}
+
+static model_request *key_age_request(uint64_t age_ns)
+{
+    model_request *request = model_request_new(0);
+
+    request->sets_key_age = true;
+    request->age_ns = age_ns;
+    return request;
+}
+
+firn_status world_create(world *w, firn_error *err)
+{
+    model_request *request = key_age_request(w->with->options.key_age_ns);
+    firn_status status;
+
+    (void)model_decide(w->m, request, disk_controls_of(w->d)->wall_ns);
+    model_request_unref(request);
+    status = world_open(w, FIRN_OPEN_CREATE, err);
+    w->m->floor = status == FIRN_OK ? 1 : 0;
+    return status;
+}
+
+static void move_clock(world *w)
+{
+    disk_controls *controls = disk_controls_of(w->d);
+
+    controls->wall_ns += (int64_t)1000000 << dice_roll(&w->dice, 14);
+    if (dice_chance(&w->dice, 8)) {
+        controls->wall_ns -= INT64_C(3600000000000);
+    }
+}
+
+static void sync_all(world *w)
+{
+    firn_error err;
+
+    if (firn_sync(w->ledger, &err) != FIRN_OK) {
+        violation("sync: %s", err.text);
+    }
+    w->m->floor = w->m->count;
+}
+
+static void drive(world *w)
+{
+    firn_error err;
+    firn_status status;
+
+    if (dice_chance(&w->dice, 2)) {
+        (void)frn_ledger_step_drive(w->ledger);
+        return;
+    }
+    status = firn_poll(w->ledger, dice_chance(&w->dice, 2) ? 0 : 1000, NULL, &err);
+    if (status != FIRN_OK && status != FIRN_TIMEOUT) {
+        violation("poll: %s", err.text);
+    }
+}
+
+static void reopen(world *w)
+{
+    uint64_t before = w->incarnation;
+    firn_error err;
+
+    world_close(w);
+    if (world_open(w, FIRN_OPEN_WRITE, &err) != FIRN_OK) {
+        violation("open after a clean close: %s", err.text);
+    }
+    if (!w->was_clean || w->incarnation != before) {
+        violation("closed cleanly in incarnation %llu, opened %s in %llu", (unsigned long long)before,
+                  w->was_clean ? "clean" : "unclean", (unsigned long long)w->incarnation);
+    }
+    if (world_check_log(w) != w->m->count) {
+        violation("batches are missing after a clean close");
+    }
+}
+
+void world_act(world *w, bool reopens)
+{
+    uint64_t roll = dice_roll(&w->dice, 100);
+    size_t count;
+
+    if (roll < 40) {
+        world_submit(w, world_request(w), dice_chance(&w->dice, 3));
+    } else if (roll < 58) {
+        world_commit(w, world_request(w));
+    } else if (roll < 60) {
+        world_commit(w, key_age_request(UINT64_C(1000000) << dice_roll(&w->dice, 24)));
+    } else if (roll < 77) {
+        drive(w);
+    } else if (roll < 86) {
+        (void)frn_ledger_step_make(w->ledger);
+    } else if (roll < 89) {
+        sync_all(w);
+    } else if (roll < 91) {
+        count = world_check_log(w);
+        world_check_rows(w, count);
+    } else if (roll < 95) {
+        move_clock(w);
+    } else if (roll < 97) {
+        disk_controls_of(w->d)->space_limited = true;
+        disk_controls_of(w->d)->space_left = dice_roll(&w->dice, 3) * 70000;
+    } else if (reopens) {
+        disk_controls_of(w->d)->space_limited = false;
+        reopen(w);
+    }
+    world_poll(w);
+}

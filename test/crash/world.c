@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* world.c — a process on a simulated disk: open, act, close, die. */
+#include "test/crash/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+sweep_place place;
+int trace_level;
+
+void trace(const char *format, ...)
+{
+    va_list args;
+
+    if (trace_level > (place.state == 0 ? 0 : 1)) {
+        (void)fprintf(stderr, "%llu.%llu: ", (unsigned long long)place.action, (unsigned long long)place.state);
+        va_start(args, format);
+        (void)vfprintf(stderr, format, args);
+        va_end(args);
+        (void)fprintf(stderr, "\n");
+    }
+}
+
+void violation(const char *format, ...)
+{
+    va_list args;
+
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "violation: seed %llu, state %llu, action %llu (%s): ", (unsigned long long)place.seed,
+                  (unsigned long long)place.state, (unsigned long long)place.action, place.plan);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "\n");
+    (void)fflush(stderr);
+    _exit(1);
+}
+
+settings settings_of(uint64_t seed)
+{
+    dice d = dice_of(seed ^ UINT64_C(0x73657474));
+    static const unsigned sizes[] = {16, 64, 200, 1000, 3000};
+    settings with = {.seed = seed};
+
+    with.options = (firn_options){
+        .struct_size = sizeof with.options,
+        .durable_method = (firn_durable_method)(FIRN_DURABLE_DIRECT_DSYNC + dice_roll(&d, 3)),
+        .progress = FIRN_PROGRESS_MANUAL,
+        .segment_size = 65536,
+        .spare_segments = 1 + (uint32_t)dice_roll(&d, 3),
+        .groups_in_flight_max = 1 + (uint32_t)dice_roll(&d, 4),
+        .group_size_max = 65536,
+        .outstanding_max = 8 + (uint32_t)dice_roll(&d, 64),
+        .index_size_max = 64 << 20,
+        .key_age_ns = UINT64_C(1000000000) << dice_roll(&d, 12),
+    };
+    with.size_typical = sizes[dice_roll(&d, sizeof sizes / sizeof sizes[0])];
+    with.large_in = dice_chance(&d, 3) ? 40 : 0;
+    return with;
+}
+
+void world_init(world *w, const settings *with, disk *d, model *m, uint64_t seed)
+{
+    memset(w, 0, sizeof *w);
+    w->with = with;
+    w->d = d;
+    w->m = m;
+    w->dice = dice_of(seed);
+    frn_heap_init(&w->heap);
+}
+
+static void on_trace(void *arg, const char *line)
+{
+    (void)arg;
+    trace("engine: %s", line);
+}
+
+firn_status world_open(world *w, firn_open_mode mode, firn_error *err)
+{
+    firn_options options = w->with->options;
+    frn_ledger_seam seam = {.heap = &w->heap, .threads = false};
+    firn_stats stats = {.struct_size = sizeof stats};
+    firn_status status;
+
+    options.mode = mode;
+    options.trace = on_trace;
+    w->io = disk_open_io(w->d);
+    seam.io = w->io;
+    do {
+        status = frn_ledger_open_on(&seam, &options, &w->ledger, err);
+    } while (status == FIRN_EBUSY && disk_land(w->d));
+    if (status != FIRN_OK) {
+        w->io->ops->close(w->io);
+        w->io = NULL;
+        return status;
+    }
+    if (firn_batch_new(w->ledger, &w->batch, err) != FIRN_OK || firn_stat(w->ledger, &stats, err) != FIRN_OK) {
+        violation("cannot begin: %s", err->text);
+    }
+    trace("open: incarnation %llu, %s, durable %llu", (unsigned long long)stats.incarnation,
+          stats.was_clean != 0 ? "clean" : "unclean", (unsigned long long)stats.durable_seq);
+    w->incarnation = stats.incarnation;
+    w->was_clean = stats.was_clean != 0;
+    if (stats.durable_seq != stats.allocated_seq) {
+        violation("just opened, durable seq %llu, allocated %llu", (unsigned long long)stats.durable_seq,
+                  (unsigned long long)stats.allocated_seq);
+    }
+    return FIRN_OK;
+}
+
+static void drop_calls(world *w)
+{
+    for (size_t i = 0; i < WORLD_CALLS_MAX; i++) {
+        firn_ticket_free(w->calls[i].ticket);
+        w->calls[i] = (call){0};
+    }
+    w->live = 0;
+}
+
+void world_close(world *w)
+{
+    firn_error err;
+
+    for (size_t i = 0; i < WORLD_CALLS_MAX; i++) {
+        if (w->calls[i].ticket != NULL) {
+            firn_ticket_free(w->calls[i].ticket);
+            w->calls[i] = (call){0};
+            w->live--;
+        }
+    }
+    firn_batch_free(w->batch);
+    w->batch = NULL;
+    if (firn_close(w->ledger, &err) != FIRN_OK) {
+        violation("close: %s", err.text);
+    }
+    trace("close");
+    w->ledger = NULL;
+    if (w->live != 0) {
+        violation("%u calls got no answer although the ledger was closed", w->live);
+    }
+    w->m->floor = w->m->count;
+    w->io->ops->close(w->io);
+    w->io = NULL;
+    drop_calls(w);
+}
+
+void world_abandon(world *w)
+{
+    drop_calls(w);
+    firn_batch_free(w->batch);
+    w->batch = NULL;
+    frn_ledger_abandon(w->ledger);
+    w->ledger = NULL;
+    w->io->ops->close(w->io);
+    w->io = NULL;
+}
+
+void world_done(world *w)
+{
+    const disk_counts *counts = disk_counts_of(w->d);
+
+    if (atomic_load(&w->heap.live) != 0) {
+        violation("%lld allocations are left", (long long)atomic_load(&w->heap.live));
+    }
+    if (disk_handles(w->d) != 0) {
+        violation("%u handles are left", disk_handles(w->d));
+    }
+    if (counts->misuses != 0) {
+        violation("the seam was misused: %s", counts->misuse);
+    }
+    disk_free(w->d);
+    w->d = NULL;
+}
+
+static void check_answer(world *w, const call *c, firn_status status, const firn_receipt *receipt,
+                         const firn_error *err)
+{
+    const model_answer *want = &c->want;
+
+    if (status != want->status || (status < 0 && err->detail != want->detail)) {
+        violation("the model wants %s (detail %u), the answer is %s: %s", firn_status_name(want->status), want->detail,
+                  firn_status_name(status), status < 0 ? err->text : "");
+    }
+    if (status == FIRN_OK && (receipt->first_seq != want->first_seq || receipt->count != want->count ||
+                              receipt->existing != want->existing)) {
+        violation("the model wants seq %llu +%u existing %u, the receipt says %llu +%u existing %u",
+                  (unsigned long long)want->first_seq, want->count, want->existing,
+                  (unsigned long long)receipt->first_seq, receipt->count, receipt->existing);
+    }
+    if (status == FIRN_OK && want->count > 0 && receipt->time_ns != want->time_ns) {
+        violation("the model wants time %lld, the receipt says %lld", (long long)want->time_ns,
+                  (long long)receipt->time_ns);
+    }
+    trace("answer: %s, rests on %zu batches", firn_status_name(status), want->position);
+    model_answered(w->m, want);
+}
+
+static void on_done(void *arg, firn_status status, const firn_receipt *receipt, const firn_error *err)
+{
+    call *c = arg;
+    world *w = c->world;
+
+    if (!c->live) {
+        violation("a call was answered twice");
+    }
+    check_answer(w, c, status, receipt, err);
+    *c = (call){0};
+    w->live--;
+}
+
+void world_poll(world *w)
+{
+    for (size_t i = 0; i < WORLD_CALLS_MAX; i++) {
+        call *c = &w->calls[i];
+        firn_receipt receipt;
+        firn_error err;
+        firn_status status;
+
+        if (c->ticket == NULL || (status = firn_ticket_poll(c->ticket, &receipt, &err)) == FIRN_PENDING) {
+            continue;
+        }
+        check_answer(w, c, status, &receipt, &err);
+        firn_ticket_free(c->ticket);
+        *c = (call){0};
+        w->live--;
+    }
+}
+
+static firn_slice payload(const model_request *request, const model_event *event)
+{
+    return (firn_slice){.data = request->bytes + event->at, .size = event->size};
+}
+
+static firn_slice short_key(unsigned number, char text[16])
+{
+    (void)snprintf(text, 16, "key-%u", number);
+    return (firn_slice){.data = text, .size = strlen(text)};
+}
+
+static void collect(world *w, const model_request *request)
+{
+    firn_status status = FIRN_OK;
+    firn_error err;
+    char scope[16], key[16];
+
+    firn_batch_reset(w->batch);
+    for (unsigned i = 0; status == FIRN_OK && i < request->events_count; i++) {
+        const model_event *event = &request->events[i];
+
+        status =
+            firn_batch_event(w->batch, model_stream_name(event->stream), event->kind, payload(request, event), &err);
+    }
+    for (unsigned i = 0; status == FIRN_OK && i < request->expects_count; i++) {
+        status = firn_batch_expect(w->batch, model_stream_name(request->expects[i].stream), request->expects[i].version,
+                                   &err);
+    }
+    if (status == FIRN_OK && request->has_key) {
+        firn_slice of = request->scope == 0 ? (firn_slice){0} : short_key(request->scope, scope);
+
+        status = firn_batch_key(w->batch, of, short_key(request->key, key),
+                                request->has_digest ? request->digest : NULL, &err);
+    }
+    if (status != FIRN_OK) {
+        violation("collect a batch: %s", err.text);
+    }
+}
+
+/* What a call may say at once without having been taken. */
+static bool not_taken(world *w, firn_status status, const firn_error *err)
+{
+    if (status == FIRN_FULL) {
+        return true;
+    }
+    if (status == FIRN_ENOSPC && disk_controls_of(w->d)->space_limited) {
+        disk_controls_of(w->d)->space_limited = false;
+        return true;
+    }
+    if (status != FIRN_OK) {
+        violation("submit: %s: %s", firn_status_name(status), status < 0 ? err->text : "");
+    }
+    return false;
+}
+
+static void retract(world *w, const model_answer *answer)
+{
+    if (answer->appended) {
+        size_t keep = w->m->floor;
+
+        model_truncate(w->m, w->m->count - 1);
+        w->m->floor = keep;
+    }
+}
+
+static call *free_call(world *w)
+{
+    for (size_t i = 0; i < WORLD_CALLS_MAX; i++) {
+        if (!w->calls[i].live) {
+            return &w->calls[i];
+        }
+    }
+    return NULL;
+}
+
+void world_submit(world *w, model_request *request, bool by_ticket)
+{
+    firn_submit_options options = {.struct_size = sizeof options, .done = on_done};
+    call *c = free_call(w);
+    firn_ticket *ticket = NULL;
+    firn_status status;
+    firn_error err;
+
+    if (c != NULL) {
+        collect(w, request);
+        *c = (call){.world = w, .live = true};
+        c->want = model_decide(w->m, request, disk_controls_of(w->d)->wall_ns);
+        w->live++;
+        options.arg = c;
+        status = firn_batch_submit(w->batch, by_ticket ? NULL : &options, by_ticket ? &ticket : NULL, &err);
+        trace("submit: %s, %zu batches in the model", firn_status_name(status), w->m->count);
+        if (not_taken(w, status, &err)) {
+            retract(w, &c->want);
+            *c = (call){0};
+            w->live--;
+        } else if (by_ticket) {
+            c->ticket = ticket;
+        }
+    }
+    model_request_unref(request);
+}
+
+/* A call on one stream, by the short form. */
+static firn_status append_short(world *w, const model_request *request, firn_receipt *receipt, firn_error *err)
+{
+    firn_event events[MODEL_EVENTS_MAX];
+    firn_append_options options = {.struct_size = sizeof options};
+    char scope[16], key[16];
+
+    for (unsigned i = 0; i < request->events_count; i++) {
+        events[i] = (firn_event){.kind = request->events[i].kind, .payload = payload(request, &request->events[i])};
+    }
+    if (request->expects_count > 0) {
+        options.has_expected_version = 1;
+        options.expected_version = request->expects[0].version;
+    }
+    if (request->has_key) {
+        options.scope = request->scope == 0 ? (firn_slice){0} : short_key(request->scope, scope);
+        options.key = short_key(request->key, key);
+        options.digest = request->has_digest ? request->digest : NULL;
+    }
+    return firn_append(w->ledger, model_stream_name(request->events[0].stream), events, request->events_count, &options,
+                       receipt, err);
+}
+
+static bool fits_short(const model_request *request)
+{
+    for (unsigned i = 1; i < request->events_count; i++) {
+        if (request->events[i].stream != request->events[0].stream) {
+            return false;
+        }
+    }
+    return request->events_count > 0 &&
+           (request->expects_count == 0 ||
+            (request->expects_count == 1 && request->expects[0].stream == request->events[0].stream));
+}
+
+void world_commit(world *w, model_request *request)
+{
+    model_answer want = model_decide(w->m, request, disk_controls_of(w->d)->wall_ns);
+    call c = {.world = w, .want = want};
+    firn_receipt receipt;
+    firn_error err;
+    firn_status status;
+
+    if (request->sets_key_age) {
+        status = firn_key_age_set(w->ledger, request->age_ns, &receipt, &err);
+    } else if (fits_short(request) && dice_chance(&w->dice, 2)) {
+        status = append_short(w, request, &receipt, &err);
+    } else {
+        collect(w, request);
+        status = firn_batch_commit(w->batch, &receipt, &err);
+    }
+    if (status == FIRN_ENOSPC && not_taken(w, status, &err)) {
+        retract(w, &want);
+    } else {
+        check_answer(w, &c, status, &receipt, &err);
+    }
+    model_request_unref(request);
+}

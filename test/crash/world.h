@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * world.h — a process that lives on a simulated disk: an open ledger, the model of it, and the calls that are out.
+ *
+ * world_act() does one thing that a host might do, chosen by dice, and checks every answer against the model.
+ * world_recover() opens a disk as the next process would, and world_check() holds what is there against the model. All
+ * of them end the program with a text when something is wrong: see violation().
+ */
+#ifndef TEST_CRASH_WORLD_H
+#define TEST_CRASH_WORLD_H
+
+#include "engine/base/heap.h"
+#include "engine/ledger/ledger.h"
+#include "firn.h"
+#include "test/crash/model.h"
+#include "test/disk/disk.h"
+
+enum {
+    WORLD_CALLS_MAX = 96
+};
+
+/** Options of one history, from its seed. */
+typedef struct settings {
+    uint64_t seed;
+    firn_options options;
+    unsigned size_typical; /**< Bytes of most payloads, at most. */
+    unsigned large_in;     /**< One payload in so many is larger than the rest of a segment, or than a segment. */
+} settings;
+
+settings settings_of(uint64_t seed);
+
+struct world;
+
+typedef struct call {
+    struct world *world;
+    model_answer want;
+    firn_ticket *ticket; /**< NULL: by callback. */
+    bool live;
+} call;
+
+typedef struct world {
+    const settings *with;
+    disk *d; /**< The world's own. */
+    frn_io *io;
+    frn_heap heap;
+    firn_ledger *ledger;
+    firn_batch *batch;
+    model *m; /**< The caller's. */
+    dice dice;
+    uint64_t incarnation;        /**< Of the ledger as opened. */
+    uint64_t incarnation_before; /**< Known to the model before it was opened; 0: created then. */
+    bool was_clean;
+    unsigned live; /**< Calls without an answer. */
+    call calls[WORLD_CALLS_MAX];
+} world;
+
+/** A process on disk d, which becomes the world's; nothing is opened. */
+void world_init(world *w, const settings *with, disk *d, model *m, uint64_t seed);
+/** Open; FIRN_EBUSY lets a dead writer's writes land first. Returns the status of the last try. */
+firn_status world_open(world *w, firn_open_mode mode, firn_error *err);
+/** Create on an empty disk and open. The age of keys is the ledger's first batch, which a crash may take. */
+firn_status world_create(world *w, firn_error *err);
+/** Close cleanly, then everything is durable. The disk stays. */
+void world_close(world *w);
+/** Die: nothing is written. The disk stays. */
+void world_abandon(world *w);
+/** Gives the disk and the heap back; nothing may be left in the heap, no handle on the disk, no misuse. */
+void world_done(world *w);
+
+/** One thing by dice; closing and reopening only if `reopens`. */
+void world_act(world *w, bool reopens);
+/** Looks at tickets. */
+void world_poll(world *w);
+
+/** A call's request by dice. */
+model_request *world_request(world *w);
+/** Submit or commit it, and check the answer; the request is given up. */
+void world_submit(world *w, model_request *request, bool by_ticket);
+void world_commit(world *w, model_request *request);
+
+/**
+ * What is durable must be a prefix of the model's batches, whole, byte for byte, no shorter than the model's floor.
+ * Returns the number of batches.
+ */
+size_t world_check_log(world *w);
+/** Streams and keys of a view must be those of the model's first `count` batches; the rows a replay. */
+void world_check_rows(world *w, size_t count);
+
+/** What the sweep is doing, for the text of a violation. */
+typedef struct sweep_place {
+    uint64_t seed;
+    uint64_t state;  /**< Number of the crash state within the seed; 0: the history itself. */
+    uint64_t action; /**< Actions of the history so far. */
+    char plan[160];  /**< How the state was made. */
+} sweep_place;
+extern sweep_place place;
+/** Tell what the history does, on stderr: 1 the history, 2 every recovered state too. Set by --trace. */
+extern int trace_level;
+void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Prints what is wrong and where, and ends the program with status 1. */
+_Noreturn void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
