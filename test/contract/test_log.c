@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_log.c — the log over every backend: append, read back, roll, reopen, recover, verify. */
 #include "test/contract/log_place.h"
-
 #include "test/contract/io_folder.h"
 
 #include <setjmp.h>
