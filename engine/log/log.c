@@ -608,7 +608,8 @@ void frn_log_stat(frn_log *log, firn_stats *stats)
     stats->layout_guarantee = facts.layout_guarantee;
     stats->ring_bytes_completed = facts.ring_bytes;
     memcpy(stats->io_note, facts.note, sizeof stats->io_note);
-    frn_mutex_lock(&log->maker);
+    /* History and cuts are settled when the log is opened; the maker's lock, held while a segment is filled, is not for
+     * us. */
     stats->format_version = manifest->version;
     stats->incarnation = frn_log_incarnation(log);
     stats->incarnations_count = manifest->incarnations_count;
@@ -616,8 +617,7 @@ void frn_log_stat(frn_log *log, firn_stats *stats)
     if (manifest->cuts_count > 0) {
         stats->last_cut = manifest->cuts[0];
     }
-    stats->bytes_filled = log->bytes_filled;
-    frn_mutex_unlock(&log->maker);
+    stats->bytes_filled = atomic_load_explicit(&log->bytes_filled, memory_order_relaxed);
     frn_mutex_lock(&log->tail);
     stats->poisoned_errno = frn_log_poisoned(log);
     stats->allocated_seq = frn_log_allocated(log);
@@ -643,11 +643,8 @@ void frn_log_stat(frn_log *log, firn_stats *stats)
 
 size_t frn_log_cuts(frn_log *log, firn_cut *cuts, size_t cuts_max)
 {
-    size_t count;
+    size_t count = log->manifest.cuts_count < cuts_max ? log->manifest.cuts_count : cuts_max;
 
-    frn_mutex_lock(&log->maker);
-    count = log->manifest.cuts_count < cuts_max ? log->manifest.cuts_count : cuts_max;
     memcpy(cuts, log->manifest.cuts, count * sizeof *cuts);
-    frn_mutex_unlock(&log->maker);
     return count;
 }

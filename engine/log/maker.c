@@ -155,7 +155,7 @@ static firn_status step_fill(frn_log *log, firn_error *err)
         (void)ops->remove(log->io, name, &ignored);
         return frn_wrap(err, status, "make segment %" PRIu64, log->making->number);
     }
-    log->bytes_filled += written;
+    atomic_fetch_add_explicit(&log->bytes_filled, written, memory_order_relaxed);
     log->make_stage = FRN_MAKE_NAME;
     return FIRN_OK;
 }

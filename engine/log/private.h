@@ -128,7 +128,6 @@ struct frn_log {
     uint64_t *recycled; /**< Numbers of files that may be used again; all are of segment_size. */
     size_t recycled_count;
     size_t recycled_capacity;
-    uint64_t bytes_filled;
     frn_thread maker_thread;
     frn_word maker_word; /**< Changes when there may be something to make, or to stop. */
     atomic_bool stopping;
@@ -160,6 +159,7 @@ struct frn_log {
     uint64_t groups_written, batches_written, records_written;
 
     _Atomic uint64_t bytes_written; /**< Groups, headers, footers, manifests. */
+    _Atomic uint64_t bytes_filled;  /**< Zeros that went through write calls. */
     _Atomic uint64_t allocated;
     _Atomic uint64_t durable;
     _Atomic int poisoned;
