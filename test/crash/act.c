@@ -132,7 +132,7 @@ static void drive(world *w)
         (void)frn_ledger_step_drive(w->ledger);
         return;
     }
-    status = firn_poll(w->ledger, dice_chance(&w->dice, 2) ? 0 : 1000, NULL, &err);
+    status = firn_poll(w->ledger, dice_chance(&w->dice, 2) ? 0 : -1, NULL, &err);
     if (status != FIRN_OK && status != FIRN_TIMEOUT) {
         violation("poll: %s", err.text);
     }

@@ -262,8 +262,8 @@ static void recover_cut(crash_point *at, const disk *d, disk_cut_plan plan, cons
     place = outer;
 }
 
-/* Nothing, every prefix, every open effect alone missing, every one torn at each sector with each rest; and the death of
-   the process, three ways. */
+/* Nothing, every prefix, every open effect alone missing, every one torn and holed at each sector, the rest old or
+   garbage; and the death of the process, three ways. */
 static void every_state(crash_point *at, const disk *d)
 {
     unsigned open_effects = disk_open_effects(d);
@@ -274,8 +274,9 @@ static void every_state(crash_point *at, const disk *d)
         recover_cut(at, d, (disk_cut_plan){.how = DISK_CUT_PREFIX, .number = i}, "prefix");
         recover_cut(at, d, (disk_cut_plan){.how = DISK_CUT_MASK, .number = ~(UINT64_C(1) << i)}, "mask");
         for (unsigned s = 0; s < sectors; s++) {
-            for (int rest = DISK_REST_OLD; rest <= DISK_REST_GARBAGE; rest++) {
-                disk_cut_plan plan = {.number = i, .sector = s, .rest = (disk_rest)rest, .seed = s};
+            for (int garbage = 0; garbage < 2; garbage++) {
+                disk_rest rest = garbage != 0 ? DISK_REST_GARBAGE : DISK_REST_OLD;
+                disk_cut_plan plan = {.number = i, .sector = s, .rest = rest, .seed = s};
 
                 plan.how = DISK_CUT_TORN;
                 recover_cut(at, d, plan, "torn");

@@ -120,7 +120,9 @@ static void test_n10_linear_appends_outstanding(void **state)
     }
 }
 
-enum { OPERATIONS = 10 };
+enum {
+    OPERATIONS = 10
+};
 
 static void conflict(world *w)
 {
