@@ -88,11 +88,11 @@ typedef struct fmt_batch {
     uint32_t flags;
     uint32_t crc;
     firn_slice records;
-    firn_slice names;    /**< The names section after its count; empty if none. */
+    firn_slice names; /**< The names section after its count; empty if none. */
     uint32_t names_count;
     bool has_key;
     fmt_batch_key key;
-    size_t size;         /**< Bytes of the whole batch. */
+    size_t size; /**< Bytes of the whole batch. */
 } fmt_batch;
 
 /** Verifies header and trailer, not the records. */

@@ -10,9 +10,9 @@
 #include "format/verdict.h"
 
 enum {
-    FMT_BODY_VERSION = 1,      /**< Member 0 of every body. */
-    FMT_BODY_DEPTH_MAX = 32,   /**< Containers within containers. */
-    FMT_EVENT_PREFIX_MAX = 9   /**< Bytes before an event's payload: {0: 1, 1: bin}. */
+    FMT_BODY_VERSION = 1,    /**< Member 0 of every body. */
+    FMT_BODY_DEPTH_MAX = 32, /**< Containers within containers. */
+    FMT_EVENT_PREFIX_MAX = 9 /**< Bytes before an event's payload: {0: 1, 1: bin}. */
 };
 
 /** Strict: one map, keys small unsigned integers (to 65535) ascending without repetition, key 0 first with an unsigned
@@ -29,7 +29,9 @@ size_t fmt_event_prefix(uint8_t out[FMT_EVENT_PREFIX_MAX], size_t payload_size);
 fmt_verdict fmt_event_decode(firn_slice body, firn_slice *out_payload);
 
 /** Body of ledger.key_age: {0: 1, 1: age in ns}. Returns bytes, at most FMT_KEY_AGE_SIZE_MAX. */
-enum { FMT_KEY_AGE_SIZE_MAX = 16 };
+enum {
+    FMT_KEY_AGE_SIZE_MAX = 16
+};
 size_t fmt_key_age_encode(uint8_t out[FMT_KEY_AGE_SIZE_MAX], uint64_t age_ns);
 fmt_verdict fmt_key_age_decode(firn_slice body, uint64_t *out_age_ns);
 

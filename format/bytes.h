@@ -10,9 +10,18 @@
 #error "firn stores little-endian numbers by copying; a big-endian port swaps here"
 #endif
 
-static inline void fmt_put16(uint8_t *at, uint16_t value) { memcpy(at, &value, sizeof value); }
-static inline void fmt_put32(uint8_t *at, uint32_t value) { memcpy(at, &value, sizeof value); }
-static inline void fmt_put64(uint8_t *at, uint64_t value) { memcpy(at, &value, sizeof value); }
+static inline void fmt_put16(uint8_t *at, uint16_t value)
+{
+    memcpy(at, &value, sizeof value);
+}
+static inline void fmt_put32(uint8_t *at, uint32_t value)
+{
+    memcpy(at, &value, sizeof value);
+}
+static inline void fmt_put64(uint8_t *at, uint64_t value)
+{
+    memcpy(at, &value, sizeof value);
+}
 
 static inline uint16_t fmt_get16(const uint8_t *at)
 {

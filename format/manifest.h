@@ -44,9 +44,9 @@
 #include "format/segment.h"
 
 enum {
-    FMT_MANIFEST_SIZE = 1024 * 1024,     /**< Bytes of a slot's file. */
+    FMT_MANIFEST_SIZE = 1024 * 1024, /**< Bytes of a slot's file. */
     FMT_MANIFEST_HEADER = 256,
-    FMT_MANIFEST_RUNS_MAX = 8192,        /**< Runs of consecutive segment numbers. */
+    FMT_MANIFEST_RUNS_MAX = 8192, /**< Runs of consecutive segment numbers. */
     FMT_MANIFEST_INCARNATIONS_MAX = 32768,
     FMT_MANIFEST_CUTS_MAX = 16,
     FMT_RUN_SIZE = 16,
@@ -105,25 +105,25 @@ typedef struct fmt_manifest {
     uint64_t compatible;
     uint64_t incompatible;
     uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
-    uint64_t generation;       /**< Counts changes, from 1. */
-    int64_t time_ns;           /**< Of this change. */
+    uint64_t generation; /**< Counts changes, from 1. */
+    int64_t time_ns;     /**< Of this change. */
     int64_t created_ns;
     uint64_t segment_size;
     uint32_t alignment;
-    uint32_t durable_method;   /**< firn_durable_method as calibrated. */
-    uint64_t segment_highest;  /**< Highest segment number ever named. */
-    uint32_t clean;            /**< 1: closed cleanly; the tail fields hold. */
-    uint64_t durable;          /**< Last seq known durable when this was written: a witness. */
-    uint64_t tail_segment;     /**< Clean: the segment with the last group (0: no group yet), … */
-    uint64_t tail_offset;      /**< … where that group ends, … */
-    uint32_t tail_crc;         /**< … and its crc. */
-    int64_t tail_time_ns;      /**< Timestamp of the last batch. */
-    uint64_t cuts_total;       /**< Cuts since creation; the newest are kept. */
-    fmt_run *runs;             /**< In log order, spares included. The caller's arrays in encode; */
-    uint32_t runs_count;       /**<  in decode arrays of at least the maximum, filled in. */
+    uint32_t durable_method;       /**< firn_durable_method as calibrated. */
+    uint64_t segment_highest;      /**< Highest segment number ever named. */
+    uint32_t clean;                /**< 1: closed cleanly; the tail fields hold. */
+    uint64_t durable;              /**< Last seq known durable when this was written: a witness. */
+    uint64_t tail_segment;         /**< Clean: the segment with the last group (0: no group yet), … */
+    uint64_t tail_offset;          /**< … where that group ends, … */
+    uint32_t tail_crc;             /**< … and its crc. */
+    int64_t tail_time_ns;          /**< Timestamp of the last batch. */
+    uint64_t cuts_total;           /**< Cuts since creation; the newest are kept. */
+    fmt_run *runs;                 /**< In log order, spares included. The caller's arrays in encode; */
+    uint32_t runs_count;           /**<  in decode arrays of at least the maximum, filled in. */
     fmt_incarnation *incarnations; /**< Ascending; the last is the current one. At least one. */
     uint32_t incarnations_count;
-    firn_cut *cuts;            /**< Newest first. */
+    firn_cut *cuts; /**< Newest first. */
     uint32_t cuts_count;
 } fmt_manifest;
 

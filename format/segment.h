@@ -53,10 +53,10 @@
 
 enum {
     FMT_VERSION = 1,
-    FMT_SEGMENT_HEADER = 128,     /**< Bytes of the header; zeros follow up to the alignment. */
-    FMT_FOOTER_HEADER = 128,      /**< Bytes of the footer before its anchors. */
-    FMT_ANCHOR_SIZE = 16,         /**< 8 first_seq of a group, 8 its offset. */
-    FMT_ANCHOR_SPACING = 65536,   /**< A footer holds at most one anchor for so many bytes of segment. */
+    FMT_SEGMENT_HEADER = 128,   /**< Bytes of the header; zeros follow up to the alignment. */
+    FMT_FOOTER_HEADER = 128,    /**< Bytes of the footer before its anchors. */
+    FMT_ANCHOR_SIZE = 16,       /**< 8 first_seq of a group, 8 its offset. */
+    FMT_ANCHOR_SPACING = 65536, /**< A footer holds at most one anchor for so many bytes of segment. */
     FMT_ALIGNMENT_MIN = 4096,
     FMT_ALIGNMENT_MAX = 65536,
     FMT_SEGMENT_SIZE_MIN = 65536
@@ -115,10 +115,10 @@ typedef struct fmt_segment {
     uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
     uint64_t number;
     uint64_t incarnation;
-    uint64_t generation;  /**< Of the manifest that first named this number. */
-    uint64_t size;        /**< Bytes of the file. */
+    uint64_t generation; /**< Of the manifest that first named this number. */
+    uint64_t size;       /**< Bytes of the file. */
     uint32_t alignment;
-    int64_t time_ns;      /**< When the header was written. */
+    int64_t time_ns; /**< When the header was written. */
 } fmt_segment;
 
 /** Writes FMT_SEGMENT_HEADER bytes. The crc covers all other bytes of the header. */
@@ -135,17 +135,17 @@ typedef struct fmt_anchor {
 typedef struct fmt_footer {
     uint64_t number;
     uint64_t incarnation;
-    uint64_t first_seq;    /**< Range [first_seq, next_seq) of the segment's groups; equal if there are none. */
+    uint64_t first_seq; /**< Range [first_seq, next_seq) of the segment's groups; equal if there are none. */
     uint64_t next_seq;
-    uint64_t end_offset;   /**< Where the last group ends. */
+    uint64_t end_offset; /**< Where the last group ends. */
     uint64_t groups;
     uint64_t batches;
     uint64_t records;
     int64_t first_time_ns; /**< Timestamps of the first and the last batch; 0 if there is none. */
     int64_t last_time_ns;
-    uint32_t prev_crc;     /**< crc of the last group before this segment. */
-    uint32_t last_crc;     /**< crc of its last group; prev_crc if it has none. */
-    uint32_t groups_crc;   /**< CRC-32C of the crcs of its groups. */
+    uint32_t prev_crc;   /**< crc of the last group before this segment. */
+    uint32_t last_crc;   /**< crc of its last group; prev_crc if it has none. */
+    uint32_t groups_crc; /**< CRC-32C of the crcs of its groups. */
     uint32_t anchors_count;
 } fmt_footer;
 

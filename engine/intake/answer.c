@@ -3,12 +3,14 @@
 #include "engine/intake/answer.h"
 
 #include "engine/base/error.h"
+#include "engine/base/notify.h"
 
 #include <assert.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { CHUNK_TICKETS = 32 };
+enum {
+    CHUNK_TICKETS = 32
+};
 
 struct frn_ticket_chunk {
     frn_ticket_chunk *next;
@@ -43,7 +45,7 @@ void frn_answers_done(frn_answers *answers)
     frn_free(answers->heap, answers->ring);
     answers->ring = NULL;
     if (fd >= 0) {
-        (void)close(fd);
+        frn_notify_close(fd);
     }
 }
 
@@ -105,18 +107,19 @@ void frn_answers_push(frn_answers *answers, firn_ticket *ticket)
     uint64_t at = atomic_load_explicit(&answers->submitted, memory_order_relaxed);
 
     answers->ring[at & answers->mask] = ticket;
-    atomic_store_explicit(&answers->submitted, at + 1, memory_order_release);
+    if (answers->driver_work != NULL) {
+        /* Pairs with the driver, which says that it sleeps and then looks at submitted once more. */
+        atomic_store_explicit(&answers->submitted, at + 1, memory_order_seq_cst);
+    } else {
+        atomic_store_explicit(&answers->submitted, at + 1, memory_order_release);
+    }
 }
 
 void frn_answers_announce(frn_answers *answers)
 {
-    if (answers->driver_work != NULL) {
-        /* Pairs with the fence of the driver between saying that it sleeps and looking once more. */
-        atomic_thread_fence(memory_order_seq_cst);
-        if (atomic_load_explicit(&answers->driver_asleep, memory_order_relaxed)) {
-            atomic_fetch_add(answers->driver_work, 1);
-            frn_word_wake(answers->driver_work, 1);
-        }
+    if (answers->driver_work != NULL && atomic_load_explicit(&answers->driver_asleep, memory_order_seq_cst)) {
+        atomic_fetch_add(answers->driver_work, 1);
+        frn_word_wake(answers->driver_work, 1);
     }
     if (answers->manual) {
         frn_answers_signal(answers);
@@ -125,16 +128,12 @@ void frn_answers_announce(frn_answers *answers)
 
 void frn_answers_signal(frn_answers *answers)
 {
-    static const uint64_t one = 1;
     int fd = atomic_load_explicit(&answers->event_fd, memory_order_acquire);
 
     if (fd < 0 || (answers->manual && atomic_exchange(&answers->signalled, true))) {
         return;
     }
-    /* Fails only when the counter is at its limit: readable already. */
-    if (write(fd, &one, sizeof one) < 0) {
-        return;
-    }
+    frn_notify_signal(fd);
 }
 
 static void ticket_recycle(firn_ticket *ticket)

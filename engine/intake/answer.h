@@ -27,15 +27,15 @@ enum {
 
 /** From submission to answer the fields but state belong to the queue; afterwards, until freed, to the owner. */
 struct firn_ticket {
-    frn_word state;          /**< FRN_TICKET_… */
-    firn_status status;      /**< Of the decision; FIRN_EPOISONED overrides it. */
-    uint64_t position;       /**< What must be durable before the answer is given. */
+    frn_word state;     /**< FRN_TICKET_… */
+    firn_status status; /**< Of the decision; FIRN_EPOISONED overrides it. */
+    uint64_t position;  /**< What must be durable before the answer is given. */
     struct frn_answers *answers;
-    firn_ticket *next;       /**< In a list of free tickets. */
+    firn_ticket *next; /**< In a list of free tickets. */
     firn_done_fn done;
     void *arg;
     firn_receipt receipt;
-    firn_error err;          /**< Not initialised while status is FIRN_OK. */
+    firn_error err; /**< Not initialised while status is FIRN_OK. */
 };
 
 typedef struct frn_ticket_chunk frn_ticket_chunk;
@@ -43,13 +43,13 @@ typedef struct frn_ticket_chunk frn_ticket_chunk;
 typedef struct frn_answers {
     frn_heap *heap;
     frn_log *log;
-    firn_ticket **ring;         /**< mask + 1 places; calls answered … submitted - 1 are in it. */
+    firn_ticket **ring; /**< mask + 1 places; calls answered … submitted - 1 are in it. */
     uint64_t mask;
     uint64_t outstanding_max;
-    bool manual;                /**< FIRN_PROGRESS_MANUAL. */
-    _Atomic int event_fd;       /**< -1 until asked for. */
-    _Atomic bool signalled;     /**< Manual: event_fd was signalled and not polled since. */
-    frn_word *driver_work;      /**< Bumped and woken on submission when driver_asleep; NULL: no driver. */
+    bool manual;            /**< FIRN_PROGRESS_MANUAL. */
+    _Atomic int event_fd;   /**< -1 until asked for. */
+    _Atomic bool signalled; /**< Manual: event_fd was signalled and not polled since. */
+    frn_word *driver_work;  /**< Bumped and woken on submission when driver_asleep; NULL: no driver. */
     _Atomic bool driver_asleep;
 
     /* Written under the tail lock. */

@@ -19,10 +19,14 @@
 #include <assert.h>
 #include <string.h>
 
-enum { KEYS_REMOVED_MAX = 2 };
+enum {
+    KEYS_REMOVED_MAX = 2
+};
 
-_Static_assert(FMT_BLOCK_LEDGER == 0x8000 && (int)FMT_BLOCK_LEDGER_COUNT == (int)FRN_APPLY_BLOCK_SIZE, "blocks are not as assumed");
-_Static_assert((int)FMT_BLOCK_SPACE == (int)FMT_BLOCK_LEDGER + (FRN_APPLY_BLOCKS - 1) * FRN_APPLY_BLOCK_SIZE, "a block is missing");
+_Static_assert(FMT_BLOCK_LEDGER == 0x8000 && (int)FMT_BLOCK_LEDGER_COUNT == (int)FRN_APPLY_BLOCK_SIZE,
+               "blocks are not as assumed");
+_Static_assert((int)FMT_BLOCK_SPACE == (int)FMT_BLOCK_LEDGER + (FRN_APPLY_BLOCKS - 1) * FRN_APPLY_BLOCK_SIZE,
+               "a block is missing");
 
 firn_status frn_row_bad(firn_error *err, frn_table table, fmt_verdict verdict)
 {
@@ -193,7 +197,8 @@ static firn_status stream_begin(frn_apply *apply, const fmt_record *record, firn
     if (record->stream == 0) {
         return FIRN_OK;
     }
-    status = frn_index_read(apply->index, FRN_TABLE_STREAM, frn_row_stream_key_encode(key, record->stream), &value, err);
+    status =
+        frn_index_read(apply->index, FRN_TABLE_STREAM, frn_row_stream_key_encode(key, record->stream), &value, err);
     if (status == FIRN_ENOTFOUND) {
         return contradiction(err, record->seq, "a record of a stream without a name", record->stream);
     }

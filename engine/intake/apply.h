@@ -3,8 +3,8 @@
  * apply.h — turn the records of a batch into rows: the one way, for live writes and for replay.
  *
  * begin, then the batch's names (frn_apply_name) and records (frn_apply_record), each name before the first record
- * of its stream, then finish, then commit; abort at any time takes everything back. What apply writes depends on the batch
- * and on the rows before it, on nothing else.
+ * of its stream, then finish, then commit; abort at any time takes everything back. What apply writes depends on the
+ * batch and on the rows before it, on nothing else.
  *
  * Every record moves the head of its stream, whatever its kind; rows beyond that are the business of the store that
  * owns the kind's block.
@@ -41,9 +41,9 @@ struct frn_apply {
     const frn_apply_table *table;
     uint64_t first_seq;
     int64_t time_ns;
-    uint32_t stream;      /**< The stream whose head is held here … */
-    bool held;            /**< … if any is, … */
-    bool dirty;           /**< … and was moved since it was read. */
+    uint32_t stream; /**< The stream whose head is held here … */
+    bool held;       /**< … if any is, … */
+    bool dirty;      /**< … and was moved since it was read. */
     frn_row_head head;
 };
 
@@ -53,7 +53,8 @@ void frn_apply_begin(frn_apply *apply, frn_index *index, const frn_apply_table *
 firn_status frn_apply_name(frn_apply *apply, uint32_t stream, firn_slice name, firn_error *err) FIRN_NODISCARD;
 firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, firn_error *err) FIRN_NODISCARD;
 /** What the batch as a whole says: its key, if it has one, is kept, and keys that are over their age go. */
-firn_status frn_apply_finish(frn_apply *apply, uint32_t count, const fmt_batch_key *key, firn_error *err) FIRN_NODISCARD;
+firn_status frn_apply_finish(frn_apply *apply, uint32_t count, const fmt_batch_key *key,
+                             firn_error *err) FIRN_NODISCARD;
 void frn_apply_commit(frn_apply *apply, uint64_t last_seq);
 void frn_apply_abort(frn_apply *apply);
 

@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
-enum { CHUNK_SIZE_MIN = 16 * 1024 };
+enum {
+    CHUNK_SIZE_MIN = 16 * 1024
+};
 
 struct frn_arena_chunk {
     frn_arena_chunk *next;

@@ -9,7 +9,9 @@
 
 #include <string.h>
 
-enum { ARRAY_CAPACITY_MIN = 16 };
+enum {
+    ARRAY_CAPACITY_MIN = 16
+};
 
 firn_status firn_batch_new(firn_ledger *ledger, firn_batch **out_batch, firn_error *err)
 {

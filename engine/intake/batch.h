@@ -28,8 +28,8 @@ struct firn_batch {
     size_t conditions_capacity;
     frn_batch_stream **streams; /**< A hash table with at least one empty place in two; NULL: empty. */
     size_t streams_count;
-    size_t streams_capacity;    /**< A power of two, or 0. */
-    frn_batch_stream *last;     /**< The stream named last: most events follow one of the same stream. */
+    size_t streams_capacity; /**< A power of two, or 0. */
+    frn_batch_stream *last;  /**< The stream named last: most events follow one of the same stream. */
     fmt_batch_key key;
     uint8_t digest[FIRN_DIGEST_SIZE];
 };

@@ -19,7 +19,7 @@ struct firn_ledger {
     frn_index *index;
     const frn_apply_table *applies;
     bool writable;
-    _Atomic bool closing; /**< Set by firn_close(): callbacks that it still runs submit in vain. */
+    _Atomic bool closing;  /**< Set by firn_close(): callbacks that it still runs submit in vain. */
     uint64_t rows_seq_max; /**< Rows reach no further: damage was met when they were built; else UINT64_MAX. */
     frn_trace trace;
     frn_answers answers;

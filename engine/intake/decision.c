@@ -7,7 +7,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { NAMES_CAPACITY_MIN = 16 };
+enum {
+    NAMES_CAPACITY_MIN = 16
+};
 
 void frn_intake_init(frn_intake *intake, frn_heap *heap)
 {

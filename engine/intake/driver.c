@@ -18,9 +18,8 @@ static void sleep_until_work(frn_driver *driver)
     frn_answers *answers = driver->answers;
     uint32_t seen = atomic_load(&driver->work);
 
-    atomic_store_explicit(&answers->driver_asleep, true, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
-    if (frn_answers_outstanding(answers) == 0 && !atomic_load(&driver->stop)) {
+    atomic_store_explicit(&answers->driver_asleep, true, memory_order_seq_cst);
+    if (atomic_load(&answers->answered) == atomic_load(&answers->submitted) && !atomic_load(&driver->stop)) {
         (void)frn_word_wait(&driver->work, seen, -1);
     }
     atomic_store_explicit(&answers->driver_asleep, false, memory_order_relaxed);

@@ -9,7 +9,7 @@
 typedef struct frn_driver {
     frn_answers *answers;
     frn_thread thread;
-    frn_word work;     /**< Bumped when there is work for a sleeping driver, and to stop it. */
+    frn_word work; /**< Bumped when there is work for a sleeping driver, and to stop it. */
     _Atomic bool stop;
 } frn_driver;
 

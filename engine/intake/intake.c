@@ -11,9 +11,11 @@
  *
  * A refusal is not given when its ground turns out void: the caller hears FIRN_EPOISONED instead.
  */
-#include "engine/intake/core.h"
+
+#include "engine/intake/intake.h"
 
 #include "engine/base/error.h"
+#include "engine/intake/core.h"
 #include "engine/intake/name.h"
 #include "engine/intake/options.h"
 
@@ -21,10 +23,10 @@
 
 /* What came of the attempt to decide. */
 typedef struct outcome {
-    bool decided;          /* false: status says why not, it rests on no state, and nothing need be durable. */
+    bool decided; /* false: status says why not, it rests on no state, and nothing need be durable. */
     firn_status status;
-    uint64_t position;     /* Decided: what the answer rests on. */
-    firn_receipt receipt;  /* Decided and FIRN_OK. */
+    uint64_t position;    /* Decided: what the answer rests on. */
+    firn_receipt receipt; /* Decided and FIRN_OK. */
 } outcome;
 
 static firn_status wrap_call(const frn_call *call, firn_status status, firn_error *err)
@@ -103,9 +105,9 @@ static firn_status conditions_check(frn_decision *decision, const frn_call *call
             return status;
         }
         if (head.version != condition->version) {
-            status = frn_fail_detail(err, FIRN_ECONFLICT, FIRN_DETAIL_EXPECTED_VERSION,
-                                     "expected version %llu, is at %llu", (unsigned long long)condition->version,
-                                     (unsigned long long)head.version);
+            status =
+                frn_fail_detail(err, FIRN_ECONFLICT, FIRN_DETAIL_EXPECTED_VERSION, "expected version %llu, is at %llu",
+                                (unsigned long long)condition->version, (unsigned long long)head.version);
             if (call->subject.size == 0) {
                 status = frn_wrap(err, status, "stream %.*s", FRN_NAME(condition->stream->name));
             }
@@ -115,7 +117,8 @@ static firn_status conditions_check(frn_decision *decision, const frn_call *call
     return FIRN_OK;
 }
 
-/* Key, conditions, verbs, batch-level facts. FIRN_OK: either *out_receipt is an existing one or records were written. */
+/* Key, conditions, verbs, batch-level facts. FIRN_OK: either *out_receipt is an existing one or records were written.
+ */
 static firn_status decide_rows(firn_ledger *ledger, frn_decision *decision, const frn_call *call,
                                const fmt_batch_key *key, firn_receipt *out_receipt, firn_error *err)
 {
@@ -157,7 +160,8 @@ static void decide(firn_ledger *ledger, const frn_call *call, const fmt_batch_ke
     }
     decision->serial++;
     decision->names_count = 0;
-    fmt_batch_begin(writer, place->data, place->size, place->salt, place->first_seq, place->time_ns, place->content_crc);
+    fmt_batch_begin(writer, place->data, place->size, place->salt, place->first_seq, place->time_ns,
+                    place->content_crc);
     frn_apply_begin(&decision->apply, ledger->index, ledger->applies, place->first_seq, place->time_ns);
     out->status = decide_rows(ledger, decision, call, key, &out->receipt, err);
     if (out->status != FIRN_OK || out->receipt.existing || writer->count == 0) {

@@ -65,7 +65,7 @@ typedef struct frn_call {
     size_t verbs_count;
     const frn_condition *conditions;
     size_t conditions_count;
-    fmt_batch_key key;  /**< key.key empty: none. digest NULL: computed. */
+    fmt_batch_key key; /**< key.key empty: none. digest NULL: computed. */
     frn_bound bound;
     firn_slice subject; /**< For texts: the one stream that is appended to; empty: see what. */
     const char *what;   /**< For texts: "commit batch" and the like. */
@@ -73,11 +73,11 @@ typedef struct frn_call {
 
 /** A call being decided; what its verbs see. Guarded by the tail lock. */
 struct frn_decision {
-    frn_apply apply;         /**< Rows: apply.index to read; its timestamp: apply.time_ns. */
-    uint64_t serial;         /**< Counts decisions, from 1. */
+    frn_apply apply; /**< Rows: apply.index to read; its timestamp: apply.time_ns. */
+    uint64_t serial; /**< Counts decisions, from 1. */
     frn_log_place place;
     fmt_batch_writer writer;
-    fmt_name *names;         /**< Streams that come into being with this batch; names borrowed from the call. */
+    fmt_name *names; /**< Streams that come into being with this batch; names borrowed from the call. */
     size_t names_count;
     size_t names_capacity;
 };

@@ -4,7 +4,9 @@
 
 #include "engine/base/error.h"
 
-enum { SHOWN_SIZE_MAX = 64 };
+enum {
+    SHOWN_SIZE_MAX = 64
+};
 
 static size_t least(size_t a, size_t b)
 {

@@ -7,7 +7,9 @@
 #include <string.h>
 
 /* More than any future struct: a larger struct_size was never set. */
-enum { STRUCT_SIZE_MAX = 65536 };
+enum {
+    STRUCT_SIZE_MAX = 65536
+};
 
 firn_status frn_options_read(void *own, size_t own_size, const void *given, const char *name, firn_error *err)
 {

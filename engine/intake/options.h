@@ -10,6 +10,7 @@
  * given may be NULL. FIRN_EINVAL: struct_size is less than a size_t or absurd, or there are non-zero bytes that this
  * version does not know.
  */
-firn_status frn_options_read(void *own, size_t own_size, const void *given, const char *name, firn_error *err) FIRN_NODISCARD;
+firn_status frn_options_read(void *own, size_t own_size, const void *given, const char *name,
+                             firn_error *err) FIRN_NODISCARD;
 
 #endif

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ticket.c — ask for answers: poll and wait for one ticket, make progress for all, an eventfd for event loops. */
 #include "engine/base/error.h"
+#include "engine/base/notify.h"
 #include "engine/intake/core.h"
 #include "engine/intake/deadline.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 static firn_status ticket_result(const firn_ticket *ticket, firn_receipt *out_receipt, firn_error *err)
 {
@@ -115,22 +113,19 @@ firn_status firn_poll(firn_ledger *ledger, int64_t timeout_ns, size_t *out_done,
 firn_status firn_eventfd(firn_ledger *ledger, int *out_fd, firn_error *err)
 {
     int fd, there = -1;
+    firn_status status;
 
     if (ledger == NULL || out_fd == NULL) {
         return frn_fail(err, FIRN_EINVAL, "%s is NULL", ledger == NULL ? "ledger" : "out_fd");
     }
     fd = atomic_load(&ledger->answers.event_fd);
     if (fd < 0) {
-        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (fd < 0) {
-            (void)frn_fail_os(err, errno, "eventfd");
-            if (err != NULL) {
-                err->status = FIRN_EIO;
-            }
-            return FIRN_EIO;
+        status = frn_notify_open(&fd, err);
+        if (status != FIRN_OK) {
+            return status;
         }
         if (!atomic_compare_exchange_strong(&ledger->answers.event_fd, &there, fd)) {
-            (void)close(fd);
+            frn_notify_close(fd);
             fd = there;
         }
         if (frn_answers_outstanding(&ledger->answers) != 0) {

@@ -3,16 +3,16 @@
  * calibrate.c — measure which way of making a write durable is the fastest on this disk.
  *
  * The methods take turns at overwriting blocks of a scratch file that was filled before, one write at a time as a lone
- * writer does. Each is judged by its lower quartile: other work on the machine adds to the times, and by turns it adds
- * to all of them, but the quartile is what the disk itself takes. What fails is left out; if everything fails, the most
- * modest method is named, and the log's own first write will say what is wrong with the disk.
+ * writer does. Each is judged by its shortest time: other work on the machine only ever adds to the times, by a whole
+ * scheduler tick where a kernel thread has to wait for a processor, and the shortest is what the disk itself takes.
+ * What fails is left out; if everything fails, the most modest method is named, and the log's own first write will say
+ * what is wrong with the disk.
  */
 #include "engine/io/io.h"
 
 #include "engine/base/error.h"
 #include "engine/base/heap.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SCRATCH_NAME "calibrate.tmp"
@@ -56,14 +56,6 @@ static bool write_once(frn_io *io, frn_file *file, firn_durable_method method, c
     }
     io->ops->queue_sync(file, 0);
     return complete(io, 0);
-}
-
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
 }
 
 static void drop(frn_io *io, candidate *one)
@@ -116,24 +108,25 @@ static size_t race(frn_io *io, candidate *candidates, const void *data, size_t s
     return count;
 }
 
-/* The method that is left with the best quartile. */
-static firn_durable_method winner(candidate *candidates, size_t count)
+/* The method that is left and took least, at its best. */
+static firn_durable_method winner(const candidate *candidates, size_t count)
 {
-    firn_durable_method best = FIRN_DURABLE_BUFFERED_SYNC;
-    int64_t best_ns = INT64_MAX;
+    firn_durable_method winner = FIRN_DURABLE_BUFFERED_SYNC;
+    int64_t winner_ns = INT64_MAX;
 
     for (size_t i = 0; i < METHODS; i++) {
-        int64_t quartile_ns;
+        int64_t best_ns = INT64_MAX;
 
-        qsort(candidates[i].times, count, sizeof candidates[i].times[0], compare);
-        quartile_ns = candidates[i].times[count / 4];
+        for (size_t k = 0; k < count; k++) {
+            best_ns = candidates[i].times[k] < best_ns ? candidates[i].times[k] : best_ns;
+        }
         /* Disks on which it matters differ by far more than four; anything less may be the noise of a busy machine. */
-        if (candidates[i].file != NULL && quartile_ns < best_ns / 4) {
-            best = candidates[i].method;
-            best_ns = quartile_ns;
+        if (candidates[i].file != NULL && best_ns < winner_ns / 4) {
+            winner = candidates[i].method;
+            winner_ns = best_ns;
         }
     }
-    return best;
+    return winner;
 }
 
 static firn_status scratch_make(frn_io *io, uint64_t size, firn_error *err)

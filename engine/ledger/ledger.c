@@ -2,8 +2,8 @@
 /*
  * ledger.c — open and close: the order in which a ledger's parts come and go.
  *
- * Opening: index, log (which recovers), rows from records, then the thread that drives submitted calls. Closing goes the
- * other way: nothing comes in, everything outstanding is answered, the log leaves its clean mark. A part that fails
+ * Opening: index, log (which recovers), rows from records, then the thread that drives submitted calls. Closing goes
+ * the other way: nothing comes in, everything outstanding is answered, the log leaves its clean mark. A part that fails
  * takes down those before it; house_free() accepts any half of a ledger.
  */
 #include "engine/ledger/ledger.h"

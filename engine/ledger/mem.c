@@ -3,8 +3,8 @@
 #include "engine/ledger/mem.h"
 
 #include "engine/base/error.h"
+#include "engine/base/thread.h"
 
-#include <pthread.h>
 #include <string.h>
 
 struct frn_mem_disk {
@@ -16,7 +16,7 @@ struct frn_mem_disk {
 
 /* All zero is an initialised heap. */
 static frn_heap process_heap;
-static pthread_mutex_t disks_mutex = PTHREAD_MUTEX_INITIALIZER;
+static frn_mutex disks_mutex = {PTHREAD_MUTEX_INITIALIZER};
 static frn_mem_disk *disks; /* Guarded by disks_mutex, like the counts in it. */
 
 frn_heap *frn_process_heap(void)
@@ -74,7 +74,7 @@ firn_status frn_mem_disk_take(const char *name, bool make, frn_mem_disk **out_di
     frn_mem_disk *disk = NULL;
     firn_status status = FIRN_OK;
 
-    (void)pthread_mutex_lock(&disks_mutex);
+    frn_mutex_lock(&disks_mutex);
     if (name[0] != '\0') {
         disk = disk_find(name);
     }
@@ -89,7 +89,7 @@ firn_status frn_mem_disk_take(const char *name, bool make, frn_mem_disk **out_di
             disks = disk;
         }
     }
-    (void)pthread_mutex_unlock(&disks_mutex);
+    frn_mutex_unlock(&disks_mutex);
     if (status == FIRN_OK) {
         *out_disk = disk;
     }
@@ -103,7 +103,7 @@ void frn_mem_disk_release(frn_mem_disk *disk)
     if (disk == NULL) {
         return;
     }
-    (void)pthread_mutex_lock(&disks_mutex);
+    frn_mutex_lock(&disks_mutex);
     if (--disk->users != 0) {
         disk = NULL;
     } else {
@@ -114,6 +114,6 @@ void frn_mem_disk_release(frn_mem_disk *disk)
             *at = disk->next;
         }
     }
-    (void)pthread_mutex_unlock(&disks_mutex);
+    frn_mutex_unlock(&disks_mutex);
     disk_free(disk);
 }

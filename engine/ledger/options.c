@@ -63,8 +63,8 @@ static firn_status choices_check(const firn_options *options, firn_error *err)
 
 static firn_status numbers_check(firn_options *options, firn_error *err)
 {
-    firn_status status = number(&options->segment_size, "segment_size", 64 * MIB, FMT_SEGMENT_SIZE_MIN,
-                                FMT_SEGMENT_SIZE_MAX, err);
+    firn_status status =
+        number(&options->segment_size, "segment_size", 64 * MIB, FMT_SEGMENT_SIZE_MIN, FMT_SEGMENT_SIZE_MAX, err);
 
     if (status == FIRN_OK && options->segment_size % FMT_SEGMENT_SIZE_MIN != 0) {
         status = frn_fail(err, FIRN_EINVAL, "option segment_size is %llu: not a multiple of %d",

@@ -6,6 +6,7 @@
 #include "firn/ledger.h"
 
 /** given may be NULL. FIRN_OK, FIRN_EINVAL: the text names the option. */
-firn_status frn_ledger_options_read(const firn_options *given, firn_options *out_options, firn_error *err) FIRN_NODISCARD;
+firn_status frn_ledger_options_read(const firn_options *given, firn_options *out_options,
+                                    firn_error *err) FIRN_NODISCARD;
 
 #endif

@@ -26,11 +26,11 @@ void frn_ground_close(frn_ground *ground);
 typedef struct frn_house {
     firn_ledger core;
     frn_io *io;
-    frn_ground *ground;        /**< NULL: the seam is somebody else's. */
+    frn_ground *ground; /**< NULL: the seam is somebody else's. */
     frn_driver driver;
     uint64_t replayed_records;
     uint64_t replay_ns;
-    firn_error damage;         /**< Why rows_seq_max was lowered; else status FIRN_OK. */
+    firn_error damage; /**< Why rows_seq_max was lowered; else status FIRN_OK. */
 } frn_house;
 
 static inline frn_house *frn_house_of(firn_ledger *ledger)
@@ -45,10 +45,10 @@ extern const frn_apply_table frn_stores;
 typedef struct frn_replay {
     frn_index *index;
     frn_apply apply;
-    bool open;        /**< A batch was begun and not finished. */
+    bool open; /**< A batch was begun and not finished. */
     uint64_t records;
     uint64_t batches;
-    uint64_t bytes;   /**< Of records, headers included. */
+    uint64_t bytes; /**< Of records, headers included. */
     uint64_t last_seq;
 } frn_replay;
 

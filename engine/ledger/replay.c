@@ -12,7 +12,9 @@
 #include <inttypes.h>
 
 /* How many records pass between two reports of progress. */
-enum { TOLD_EVERY = 65536 };
+enum {
+    TOLD_EVERY = 65536
+};
 
 static firn_status batch_begin(frn_replay *replay, const fmt_batch *batch, firn_error *err)
 {

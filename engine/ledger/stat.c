@@ -62,7 +62,9 @@ firn_status firn_stat_cuts(firn_ledger *ledger, firn_cut *cuts, size_t cuts_max,
 {
     if (ledger == NULL || out_count == NULL || (cuts == NULL && cuts_max != 0)) {
         return frn_fail(err, FIRN_EINVAL, "stat: %s is NULL",
-                        ledger == NULL ? "ledger" : out_count == NULL ? "out_count" : "cuts");
+                        ledger == NULL      ? "ledger"
+                        : out_count == NULL ? "out_count"
+                                            : "cuts");
     }
     *out_count = frn_log_cuts(ledger->log, cuts, cuts_max);
     return FIRN_OK;

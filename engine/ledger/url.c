@@ -21,9 +21,12 @@ static const char scheme_characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLM
 /* Bytes of the scheme, without the colon; 0: there is none (RFC 3986: a letter first). */
 static size_t scheme_size(const char *text)
 {
-    size_t size = strspn(text, scheme_characters);
+    size_t size = 0;
 
-    return text[size] == ':' && strspn(text, letters) > 0 ? size : 0;
+    while (text[size] != '\0' && strchr(scheme_characters, text[size]) != NULL) {
+        size++;
+    }
+    return text[size] == ':' && size > 0 && strchr(letters, text[0]) != NULL ? size : 0;
 }
 
 static int scheme_is(const char *text, size_t size, const char *scheme)

@@ -41,8 +41,8 @@ void frn_report_write(firn_report *out_report, const firn_report *own)
 typedef struct verification {
     firn_verify_options options; /* The caller's. */
     frn_replay replay;
-    uint64_t contradictions;     /* Findings of replay. */
-    bool found;                  /* first holds. */
+    uint64_t contradictions; /* Findings of replay. */
+    bool found;              /* first holds. */
     firn_error first;
 } verification;
 

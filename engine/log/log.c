@@ -123,12 +123,27 @@ static void log_free(frn_log *log)
     frn_free(log->heap, log);
 }
 
-/* Opens a file, creating it if need be. */
-static firn_status open_or_create(frn_io *io, const char *name, frn_file **out_file, firn_error *err)
+/* Makes a file, in place of one that an attempt before may have left: what failed to be synced once is never synced
+ * again. */
+static firn_status make_anew(frn_io *io, const char *name, frn_file **out_file, firn_error *err)
 {
     firn_status status = io->ops->open(io, name, FRN_IO_WRITE | FRN_IO_CREATE, out_file, err);
 
-    return status == FIRN_EEXISTS ? io->ops->open(io, name, FRN_IO_WRITE, out_file, err) : status;
+    if (status == FIRN_EEXISTS) {
+        status = io->ops->remove(io, name, err);
+        if (status == FIRN_OK) {
+            status = io->ops->open(io, name, FRN_IO_WRITE | FRN_IO_CREATE, out_file, err);
+        }
+    }
+    return status;
+}
+
+/* The lock's file carries nothing, so it is never written; it is used as it is found. */
+static firn_status open_lock(frn_io *io, frn_file **out_file, firn_error *err)
+{
+    firn_status status = io->ops->open(io, FRN_LOCK_NAME, FRN_IO_WRITE | FRN_IO_CREATE, out_file, err);
+
+    return status == FIRN_EEXISTS ? io->ops->open(io, FRN_LOCK_NAME, FRN_IO_WRITE, out_file, err) : status;
 }
 
 firn_status frn_log_create(frn_heap *heap, frn_io *io, const frn_log_options *options, firn_error *err)
@@ -142,13 +157,13 @@ firn_status frn_log_create(frn_heap *heap, frn_io *io, const frn_log_options *op
     }
     status = frn_manifest_alloc(log, err);
     if (status == FIRN_OK) {
-        status = open_or_create(io, FRN_LOCK_NAME, &log->lock_file, err);
+        status = open_lock(io, &log->lock_file, err);
     }
     if (status == FIRN_OK) {
         status = io->ops->lock(log->lock_file, err);
     }
     for (int i = 0; i < 2 && status == FIRN_OK; i++) {
-        status = open_or_create(io, frn_manifest_names[i], &log->slot_files[i], err);
+        status = make_anew(io, frn_manifest_names[i], &log->slot_files[i], err);
         if (status == FIRN_OK) {
             status = io->ops->fill(log->slot_files[i], FMT_MANIFEST_SIZE, &written, err);
         }
@@ -268,7 +283,7 @@ static firn_status open_for_writing(frn_log *log, firn_error *err)
                                    "not a ledger: no manifest and no segment");
         }
         if (status == FIRN_OK) {
-            status = open_or_create(log->io, FRN_LOCK_NAME, &log->lock_file, err);
+            status = open_lock(log->io, &log->lock_file, err);
         }
     }
     if (status == FIRN_OK) {

@@ -2,10 +2,10 @@
 /*
  * manifest.c — read and write the two slots that say which segments there are and whose history it is.
  *
- * Protocol: a change is encoded once and written to one slot, synced, to the other, synced; nothing relies on it before.
- * The slots are files of a fixed, pre-written size, overwritten in place, so that a change needs no space and no
- * metadata. The first is the one that was not believed when the manifest was read, so that a crash in the first change
- * after a crash cannot spoil the only good slot.
+ * Protocol: a change is encoded once and written to one slot, synced, to the other, synced; nothing relies on it
+ * before. The slots are files of a fixed, pre-written size, overwritten in place, so that a change needs no space and
+ * no metadata. The first is the one that was not believed when the manifest was read, so that a crash in the first
+ * change after a crash cannot spoil the only good slot.
  *
  * What can fail: a crash tears one slot, never both; the other holds the state before or after the change, and both are
  * true: what a change names is not used before both slots hold it. A slot that decays is mended from the other at the

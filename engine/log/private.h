@@ -121,7 +121,7 @@ struct frn_log {
     frn_mutex maker;
     frn_file *lock_file; /**< Held for writing; else NULL. */
     frn_file *slot_files[2];
-    int slot_first;                 /**< The slot that a change is written to first. */
+    int slot_first;          /**< The slot that a change is written to first. */
     fmt_manifest manifest;   /**< As last written; runs and incarnations are owned arrays of the maximum size. */
     uint8_t *manifest_bytes; /**< FMT_MANIFEST_SIZE bytes to encode into. */
     frn_make_stage make_stage;
@@ -309,7 +309,8 @@ typedef struct frn_walk {
     uint64_t bytes_read;
 } frn_walk;
 
-/** buffer_size is cut to a segment's and rounded up to the alignment; a larger group makes it grow. FIRN_OK or FIRN_ENOMEM. */
+/** buffer_size is cut to a segment's and rounded up to the alignment; a larger group makes it grow. FIRN_OK or
+ * FIRN_ENOMEM. */
 firn_status frn_walk_init(frn_walk *walk, frn_log *log, size_t buffer_size) FIRN_NODISCARD;
 void frn_walk_done(frn_walk *walk);
 /** Goes to a segment; the buffer is forgotten. */

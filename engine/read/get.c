@@ -15,7 +15,9 @@ firn_status firn_get(firn_ledger *ledger, uint64_t seq, firn_buf *buf, firn_reco
 
     if (ledger == NULL || buf == NULL || out_record == NULL) {
         return frn_fail(err, FIRN_EINVAL, "get: %s is NULL",
-                        ledger == NULL ? "ledger" : buf == NULL ? "buf" : "out_record");
+                        ledger == NULL ? "ledger"
+                        : buf == NULL  ? "buf"
+                                       : "out_record");
     }
     status = frn_log_get(ledger->log, seq, buf, &record, &batch.first_seq, &batch.count, &batch.time_ns, err);
     if (status == FIRN_OK) {
@@ -49,6 +51,5 @@ void firn_position(firn_ledger *ledger, firn_cursor *out_cursor)
 
     *out_cursor = (firn_cursor){.seq = seq};
     memcpy(out_cursor->ledger_id, frn_log_id(ledger->log), sizeof out_cursor->ledger_id);
-    out_cursor->incarnation =
-        seq == 0 ? frn_log_incarnation(ledger->log) : frn_log_incarnation_of(ledger->log, seq);
+    out_cursor->incarnation = seq == 0 ? frn_log_incarnation(ledger->log) : frn_log_incarnation_of(ledger->log, seq);
 }

@@ -23,7 +23,7 @@ typedef struct frn_record_source {
     frn_log_reader *reader; /**< NULL until a record is there to be read. */
     uint64_t next_seq;      /**< Where the reader stands, or will start. */
     size_t buffer_size;
-    firn_error damage;      /**< Status FIRN_OK until damage was met; from then on the answer to every call. */
+    firn_error damage; /**< Status FIRN_OK until damage was met; from then on the answer to every call. */
 } frn_record_source;
 
 /** Sets the start by options that were read already: the cursor is checked. FIRN_OK, FIRN_EINVAL, FIRN_ECONFLICT. */

@@ -193,8 +193,8 @@ static firn_status view_key_age(firn_view *view, firn_buf *buf, uint64_t *out_ag
 {
     uint8_t key[FRN_ROW_SETTING_KEY];
     fmt_verdict verdict;
-    firn_status status = frn_index_get(view->rows, FRN_TABLE_SETTING,
-                                       frn_row_setting_key_encode(key, FRN_SETTING_KEY_AGE), buf, err);
+    firn_status status =
+        frn_index_get(view->rows, FRN_TABLE_SETTING, frn_row_setting_key_encode(key, FRN_SETTING_KEY_AGE), buf, err);
 
     if (status == FIRN_ENOTFOUND) {
         *out_age_ns = FRN_KEY_AGE_DEFAULT_NS;
@@ -258,7 +258,8 @@ firn_status firn_key_get(firn_view *view, firn_slice scope, firn_slice key, firn
         return frn_wrap(err, status, "get key");
     }
     log = view->ledger->log;
-    *out_receipt = (firn_receipt){.first_seq = row.first_seq, .count = row.count, .existing = 1, .time_ns = row.time_ns};
+    *out_receipt =
+        (firn_receipt){.first_seq = row.first_seq, .count = row.count, .existing = 1, .time_ns = row.time_ns};
     out_receipt->cursor.seq = row.first_seq + row.count - 1;
     out_receipt->cursor.incarnation = frn_log_incarnation_of(log, out_receipt->cursor.seq);
     memcpy(out_receipt->cursor.ledger_id, frn_log_id(log), FIRN_LEDGER_ID_SIZE);

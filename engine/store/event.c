@@ -26,7 +26,9 @@ typedef struct event_verb {
     size_t capacity;
 } event_verb;
 
-enum { RUN_CAPACITY_MIN = 8 };
+enum {
+    RUN_CAPACITY_MIN = 8
+};
 
 _Static_assert(FIRN_EVENT_SIZE_MAX + FMT_EVENT_PREFIX_MAX <= FIRN_BODY_SIZE_MAX, "the largest event is no body");
 
@@ -232,7 +234,8 @@ static firn_status append_begin(append_call *append, firn_ledger *ledger, firn_s
         return frn_wrap(err, status, "append");
     }
     append->stream = (frn_stream_ref){.name = stream};
-    append->run = (event_verb){.verb = {&event_ops}, .stream = &append->stream, .events = events, .count = events_count};
+    append->run =
+        (event_verb){.verb = {&event_ops}, .stream = &append->stream, .events = events, .count = events_count};
     append->verbs[0] = &append->run.verb;
     append->call.verbs = append->verbs;
     append->call.verbs_count = 1;

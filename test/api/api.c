@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-void api_expect_at(firn_status got, firn_status wanted, const firn_error *err, const char *text, const char *file, int line)
+void api_expect_at(firn_status got, firn_status wanted, const firn_error *err, const char *text, const char *file,
+                   int line)
 {
     if (got != wanted) {
         print_error("%s: expected %s, got %s: %s\n", file, firn_status_name(wanted), firn_status_name(got),
@@ -151,8 +152,8 @@ int64_t api_clock(void *arg)
     return ((api_world *)arg)->clock_ns;
 }
 
-firn_receipt api_append_at(firn_ledger *ledger, const char *stream, uint32_t kind, const char *payload, const char *file,
-                           int line)
+firn_receipt api_append_at(firn_ledger *ledger, const char *stream, uint32_t kind, const char *payload,
+                           const char *file, int line)
 {
     firn_event event = {kind, S(payload)};
     firn_receipt receipt;

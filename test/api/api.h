@@ -32,16 +32,24 @@ int api_setup_folder_manual(void **state);
 int api_teardown(void **state);
 
 /** Both places for one test. */
-#define ON_BOTH(test)                                                              \
-    {#test " (memory)", (test), api_setup_memory, api_teardown, NULL}, {           \
-        #test " (folder)", (test), api_setup_folder, api_teardown, NULL            \
+#define ON_BOTH(test)                                                   \
+    {#test " (memory)", (test), api_setup_memory, api_teardown, NULL},  \
+    {                                                                   \
+#test " (folder)", (test), api_setup_folder, api_teardown, NULL \
     }
-#define ON_BOTH_MANUAL(test)                                                       \
-    {#test " (memory)", (test), api_setup_memory_manual, api_teardown, NULL}, {    \
-        #test " (folder)", (test), api_setup_folder_manual, api_teardown, NULL     \
+#define ON_BOTH_MANUAL(test)                                                   \
+    {#test " (memory)", (test), api_setup_memory_manual, api_teardown, NULL},  \
+    {                                                                          \
+#test " (folder)", (test), api_setup_folder_manual, api_teardown, NULL \
     }
-#define ON_MEMORY(test) {#test " (memory)", (test), api_setup_memory, api_teardown, NULL}
-#define ON_FOLDER(test) {#test " (folder)", (test), api_setup_folder, api_teardown, NULL}
+#define ON_MEMORY(test)                                                 \
+    {                                                                   \
+#test " (memory)", (test), api_setup_memory, api_teardown, NULL \
+    }
+#define ON_FOLDER(test)                                                 \
+    {                                                                   \
+#test " (folder)", (test), api_setup_folder, api_teardown, NULL \
+    }
 
 /** Close and open again with world->options. */
 void api_close(api_world *world);
@@ -52,14 +60,16 @@ int64_t api_clock(void *arg);
 
 #define S(text) ((firn_slice){(text), strlen(text)})
 
-/** Fails the test at the caller's line, showing the error's text, unless got is wanted. text: what err must say, or NULL. */
-void api_expect_at(firn_status got, firn_status wanted, const firn_error *err, const char *text, const char *file, int line);
+/** Fails the test at the caller's line, showing the error's text, unless got is wanted. text: what err must say, or
+ * NULL. */
+void api_expect_at(firn_status got, firn_status wanted, const firn_error *err, const char *text, const char *file,
+                   int line);
 #define EXPECT(wanted, err, text, call) api_expect_at((call), (wanted), &(err), (text), __FILE__, __LINE__)
 #define OK(err, call) api_expect_at((call), FIRN_OK, &(err), NULL, __FILE__, __LINE__)
 
 /** Append one event that must succeed. */
-firn_receipt api_append_at(firn_ledger *ledger, const char *stream, uint32_t kind, const char *payload, const char *file,
-                           int line);
+firn_receipt api_append_at(firn_ledger *ledger, const char *stream, uint32_t kind, const char *payload,
+                           const char *file, int line);
 #define APPEND(ledger, stream, kind, payload) api_append_at((ledger), (stream), (kind), (payload), __FILE__, __LINE__)
 
 /** The stream as of now; version 0 if there is none. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fault_io.c — an I/O seam over another one that fails on demand. Files are those below: they know their own instance. */
+/* fault_io.c — an I/O seam over another one that fails on demand. Files are those below: they know their own instance.
+ */
 #include "test/api/fault_io.h"
 
 #include "engine/base/error.h"
@@ -51,8 +52,8 @@ static void fault_durable_method_set(frn_io *io, firn_durable_method method)
     below_of(io)->ops->durable_method_set(below_of(io), method);
 }
 
-static firn_status fault_queue_open(frn_io *io, frn_file *lock, void *buffers, size_t buffer_size, unsigned buffers_count,
-                                    unsigned depth, firn_error *err)
+static firn_status fault_queue_open(frn_io *io, frn_file *lock, void *buffers, size_t buffer_size,
+                                    unsigned buffers_count, unsigned depth, firn_error *err)
 {
     return below_of(io)->ops->queue_open(below_of(io), lock, buffers, buffer_size, buffers_count, depth, err);
 }

@@ -163,14 +163,19 @@ static void test_batch_of_streams(void **state)
     (void)APPEND(world->ledger, "b", 1, "first");
     OK(err, firn_batch_new(world->ledger, &batch, &err));
     for (int i = 0; i < 30; i++) {
-        OK(err, firn_batch_event(batch, i % 3 == 0 ? S("a") : i % 3 == 1 ? S("b") : S("c"), (uint32_t)i + 1, S("x"), &err));
+        OK(err, firn_batch_event(batch,
+                                 i % 3 == 0   ? S("a")
+                                 : i % 3 == 1 ? S("b")
+                                              : S("c"),
+                                 (uint32_t)i + 1, S("x"), &err));
     }
     assert_int_equal(firn_batch_count(batch), 30);
     OK(err, firn_batch_commit(batch, &receipt, &err));
     assert_int_equal(receipt.first_seq, 2);
     assert_int_equal(receipt.count, 30);
-    OK(err, firn_scan_open(world->ledger, &(firn_scan_options){.struct_size = sizeof(firn_scan_options), .first_seq = 2},
-                           &scan, &err));
+    OK(err,
+       firn_scan_open(world->ledger, &(firn_scan_options){.struct_size = sizeof(firn_scan_options), .first_seq = 2},
+                      &scan, &err));
     for (uint64_t i = 0; i < 30; i++) {
         OK(err, firn_scan_next(scan, &record, &err));
         assert_int_equal(record.seq, 2 + i);
@@ -269,7 +274,8 @@ static void test_batch_arguments(void **state)
     EXPECT(FIRN_EINVAL, err, "add event: kind 0 is out of range 1 to 32767",
            firn_batch_event(batch, S("s"), 0, S("x"), &err));
     EXPECT(FIRN_EINVAL, err, "add event: stream name is empty", firn_batch_event(batch, S(""), 1, S("x"), &err));
-    EXPECT(FIRN_EINVAL, err, "add event: payload is NULL", firn_batch_event(batch, S("s"), 1, (firn_slice){NULL, 1}, &err));
+    EXPECT(FIRN_EINVAL, err, "add event: payload is NULL",
+           firn_batch_event(batch, S("s"), 1, (firn_slice){NULL, 1}, &err));
     EXPECT(FIRN_ETOOBIG, err, "add event: payload of 16777201 bytes is larger than 16777200",
            firn_batch_event(batch, S("s"), 1, (firn_slice){"x", FIRN_EVENT_SIZE_MAX + 1}, &err));
     EXPECT(FIRN_EINVAL, err, "expect: stream name is empty", firn_batch_expect(batch, S(""), 1, &err));
@@ -308,7 +314,8 @@ static void test_batch_records_max(void **state)
     assert_int_equal(api_count(world->ledger), FIRN_BATCH_RECORDS_MAX);
 }
 
-/* The largest event comes back byte for byte; a batch that would pass its size does not get the event that passes it. */
+/* The largest event comes back byte for byte; a batch that would pass its size does not get the event that passes it.
+ */
 static void test_batch_size_max(void **state)
 {
     api_world *world = *state;
@@ -328,11 +335,14 @@ static void test_batch_size_max(void **state)
     for (int i = 0; i < 3; i++) {
         OK(err, firn_batch_event(batch, S("s"), 1, slice, &err));
     }
-    EXPECT(FIRN_OK, err, NULL, firn_batch_event(batch, S("s"), 1, (firn_slice){payload, FIRN_EVENT_SIZE_MAX - 200}, &err));
-    EXPECT(FIRN_ETOOBIG, err, NULL, firn_batch_event(batch, S("s"), 1, S("0123456789012345678901234567890123456789"
-                                                                          "0123456789012345678901234567890123456789"
-                                                                          "0123456789012345678901234567890123456789"),
-                                                     &err));
+    EXPECT(FIRN_OK, err, NULL,
+           firn_batch_event(batch, S("s"), 1, (firn_slice){payload, FIRN_EVENT_SIZE_MAX - 200}, &err));
+    EXPECT(FIRN_ETOOBIG, err, NULL,
+           firn_batch_event(batch, S("s"), 1,
+                            S("0123456789012345678901234567890123456789"
+                              "0123456789012345678901234567890123456789"
+                              "0123456789012345678901234567890123456789"),
+                            &err));
     assert_int_equal(firn_batch_count(batch), 4);
     OK(err, firn_batch_commit(batch, &receipt, &err));
     firn_batch_free(batch);

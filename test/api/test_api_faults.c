@@ -176,7 +176,53 @@ static void test_no_space(void **state)
     faulty_finish(&f);
 }
 
-/* One of everything that allocates, as far as memory lasts. Returns the records that were acknowledged. */
+/* With memory that may run out: the call succeeds or says so. */
+#define TRY(call)                                                \
+    do {                                                         \
+        status = (call);                                         \
+        if (status != FIRN_OK && status != FIRN_ENOMEM) {        \
+            print_error("%s: %s\n", #call, err.text);            \
+        }                                                        \
+        assert_true(status == FIRN_OK || status == FIRN_ENOMEM); \
+    } while (0)
+
+/* One of every read that allocates. */
+static void read_everything(firn_ledger *ledger)
+{
+    firn_buf buf = {0};
+    firn_view *view = NULL;
+    firn_scan *scan = NULL;
+    firn_tail *tail = NULL;
+    firn_record record;
+    firn_stream stream;
+    firn_error err;
+    firn_status status;
+
+    TRY(firn_view_open(ledger, &view, &err));
+    if (status == FIRN_OK) {
+        status = firn_stream_get(view, S("s"), &stream, &err);
+        assert_true(status == FIRN_OK || status == FIRN_ENOTFOUND || status == FIRN_ENOMEM);
+        firn_view_close(view);
+    }
+    TRY(firn_scan_open(ledger, NULL, &scan, &err));
+    if (status == FIRN_OK) {
+        status = firn_scan_next(scan, &record, &err);
+        assert_true(status == FIRN_OK || status == FIRN_END || status == FIRN_ENOMEM);
+        firn_scan_close(scan);
+    }
+    TRY(firn_tail_open(ledger, NULL, &tail, &err));
+    if (status == FIRN_OK) {
+        status = firn_tail_next(tail, 0, &record, &err);
+        assert_true(status == FIRN_OK || status == FIRN_TIMEOUT || status == FIRN_ENOMEM);
+        firn_tail_close(tail);
+    }
+    status = firn_get(ledger, 1, &buf, &record, &err);
+    assert_true(status == FIRN_OK || status == FIRN_ENOTFOUND || status == FIRN_ENOMEM);
+    firn_buf_free(&buf);
+    TRY(firn_replay(ledger, NULL, NULL, &err));
+}
+
+/* One call of each kind that allocates, as far as memory lasts. Returns the records that were acknowledged. */
 static uint64_t use_everything(firn_ledger *ledger)
 {
     firn_append_options keyed = {.struct_size = sizeof keyed, .scope = S("c"), .key = S("k")};
@@ -184,24 +230,10 @@ static uint64_t use_everything(firn_ledger *ledger)
     firn_receipt receipt;
     firn_ticket *ticket = NULL;
     firn_batch *batch = NULL;
-    firn_buf buf = {0};
-    firn_view *view = NULL;
-    firn_scan *scan = NULL;
-    firn_tail *tail = NULL;
-    firn_record record;
-    firn_stream stream;
     uint64_t acknowledged = 0;
     firn_error err;
     firn_status status;
 
-#define TRY(call)                                                 \
-    do {                                                          \
-        status = (call);                                          \
-        if (status != FIRN_OK && status != FIRN_ENOMEM) {         \
-            print_error("%s: %s\n", #call, err.text);             \
-        }                                                         \
-        assert_true(status == FIRN_OK || status == FIRN_ENOMEM);  \
-    } while (0)
     TRY(firn_append(ledger, S("s"), events, 2, &keyed, &receipt, &err));
     acknowledged += status == FIRN_OK ? receipt.count : 0;
     TRY(firn_append_submit(ledger, S("t"), events, 1, NULL, NULL, &ticket, &err));
@@ -225,29 +257,7 @@ static uint64_t use_everything(firn_ledger *ledger)
         acknowledged += status == FIRN_OK ? receipt.count : 0;
     }
     firn_batch_free(batch);
-    TRY(firn_view_open(ledger, &view, &err));
-    if (status == FIRN_OK) {
-        status = firn_stream_get(view, S("s"), &stream, &err);
-        assert_true(status == FIRN_OK || status == FIRN_ENOTFOUND || status == FIRN_ENOMEM);
-        firn_view_close(view);
-    }
-    TRY(firn_scan_open(ledger, NULL, &scan, &err));
-    if (status == FIRN_OK) {
-        status = firn_scan_next(scan, &record, &err);
-        assert_true(status == FIRN_OK || status == FIRN_END || status == FIRN_ENOMEM);
-        firn_scan_close(scan);
-    }
-    TRY(firn_tail_open(ledger, NULL, &tail, &err));
-    if (status == FIRN_OK) {
-        status = firn_tail_next(tail, 0, &record, &err);
-        assert_true(status == FIRN_OK || status == FIRN_TIMEOUT || status == FIRN_ENOMEM);
-        firn_tail_close(tail);
-    }
-    status = firn_get(ledger, 1, &buf, &record, &err);
-    assert_true(status == FIRN_OK || status == FIRN_ENOTFOUND || status == FIRN_ENOMEM);
-    firn_buf_free(&buf);
-    TRY(firn_replay(ledger, NULL, NULL, &err));
-#undef TRY
+    read_everything(ledger);
     return acknowledged;
 }
 
@@ -312,10 +322,8 @@ static void test_allocation_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_poison),
-        cmocka_unit_test(test_blocking_refusal_poisoned),
-        cmocka_unit_test(test_no_space),
-        cmocka_unit_test(test_allocation_sweep),
+        cmocka_unit_test(test_poison),         cmocka_unit_test(test_blocking_refusal_poisoned),
+        cmocka_unit_test(test_no_space),       cmocka_unit_test(test_allocation_sweep),
         cmocka_unit_test(test_allocation_end),
     };
 

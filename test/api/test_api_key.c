@@ -52,14 +52,14 @@ static void test_conflict(void **state)
 
     (void)APPEND(world->ledger, "s", 1, "x");
     OK(err, firn_append(world->ledger, S("s"), &event, 1, &options, NULL, &err));
-#define BAD(stream, ...)                                                                                   \
-    do {                                                                                                   \
-        firn_event other[] = {__VA_ARGS__};                                                                \
-        EXPECT(FIRN_ECONFLICT, err, "append to stream " stream                                             \
-               ": idempotency key was used for another request, at seq 2",                                 \
+#define BAD(stream, ...)                                                                                          \
+    do {                                                                                                          \
+        firn_event other[] = {__VA_ARGS__};                                                                       \
+        EXPECT(FIRN_ECONFLICT, err,                                                                               \
+               "append to stream " stream ": idempotency key was used for another request, at seq 2",             \
                firn_append(world->ledger, S(stream), other, sizeof other / sizeof *other, &options, NULL, &err)); \
-        assert_int_equal(err.detail, FIRN_DETAIL_KEY);                                                     \
-        assert_int_equal(err.seq, 2);                                                                      \
+        assert_int_equal(err.detail, FIRN_DETAIL_KEY);                                                            \
+        assert_int_equal(err.seq, 2);                                                                             \
     } while (0)
     BAD("s", {2, S("a")});
     BAD("s", {1, S("b")});

@@ -169,7 +169,10 @@ static void test_need_n2_batch_bounds(void **state)
    reads into the caller's buffer, which is grown once. */
 static void test_need_n4_borrowed_payload(void **state)
 {
-    enum { SIZE = 1024 * 1024, COUNT = 6 };
+    enum {
+        SIZE = 1024 * 1024,
+        COUNT = 6
+    };
     uint8_t *payload = malloc(SIZE);
     firn_options options = {.struct_size = sizeof options, .mode = FIRN_OPEN_NEW, .segment_size = 128 * 65536};
     firn_scan_options scan_options = {.struct_size = sizeof scan_options, .buffer_size = 2 * SIZE};
@@ -221,7 +224,8 @@ static void test_need_n4_borrowed_payload(void **state)
     free(payload);
 }
 
-/* N5: the clock is set back, within one open and over a reopen: timestamps never decrease, and go on when it catches up. */
+/* N5: the clock is set back, within one open and over a reopen: timestamps never decrease, and go on when it catches
+ * up. */
 static void test_need_n5_time_never_decreases(void **state)
 {
     api_world *world = *state;
@@ -270,7 +274,10 @@ static void test_need_n10_pipelined_versions(void **state)
     assert_int_equal(api_stream(world->ledger, "branch").version, 64);
 }
 
-enum { RACE_ROUNDS = 60, RACERS = 2 };
+enum {
+    RACE_ROUNDS = 60,
+    RACERS = 2
+};
 
 typedef struct racer {
     firn_ledger *ledger;
@@ -323,7 +330,9 @@ static void test_need_n11_one_racer_wins(void **state)
 /* N12: views opened between transactions show exactly what was before them, for ever, and hold up no writer. */
 static void test_need_n12_views_stand_still(void **state)
 {
-    enum { VIEWS = 40 };
+    enum {
+        VIEWS = 40
+    };
     api_world *world = *state;
     firn_view *views[VIEWS];
     firn_stats stats = {.struct_size = sizeof stats};
@@ -404,10 +413,14 @@ static void *follow(void *arg)
     return NULL;
 }
 
-/* N13: readers that pause and resume at random see each batch once, from the stored past into what is written meanwhile. */
+/* N13: readers that pause and resume at random see each batch once, from the stored past into what is written
+ * meanwhile. */
 static void test_need_n13_tail_without_gap(void **state)
 {
-    enum { FOLLOWERS = 3, RECORDS = 1200 };
+    enum {
+        FOLLOWERS = 3,
+        RECORDS = 1200
+    };
     api_world *world = *state;
     follower followers[FOLLOWERS];
     pthread_t threads[FOLLOWERS];
@@ -488,8 +501,8 @@ static firn_status refusing_decide(const frn_verb *verb, frn_decision *decision,
 static void test_need_n18_detail_round_trip(void **state)
 {
     static const frn_verb_ops ops = {"refusing", refusing_digest, refusing_decide};
-    static const firn_status statuses[] = {FIRN_EINVAL, FIRN_ENOTFOUND, FIRN_EEXISTS, FIRN_ECONFLICT,
-                                           FIRN_ESTATE, FIRN_EACCES, FIRN_EINVARIANT};
+    static const firn_status statuses[] = {FIRN_EINVAL, FIRN_ENOTFOUND, FIRN_EEXISTS,   FIRN_ECONFLICT,
+                                           FIRN_ESTATE, FIRN_EACCES,    FIRN_EINVARIANT};
     static const uint16_t details[] = {0, 1, 0x100, 0x7fff, 0xffff};
     api_world *world = *state;
     firn_ticket *ticket;

@@ -77,10 +77,10 @@ static void test_bad_options(void **state)
     firn_error err;
 
     (void)state;
-#define BAD(member, value, text)                                                                        \
-    do {                                                                                                \
-        options = good;                                                                                 \
-        options.member = (value);                                                                       \
+#define BAD(member, value, text)                                                                         \
+    do {                                                                                                 \
+        options = good;                                                                                  \
+        options.member = (value);                                                                        \
         EXPECT(FIRN_EINVAL, err, "open ledger mem:: " text, firn_open("mem:", &options, &ledger, &err)); \
     } while (0)
     BAD(mode, (firn_open_mode)4, "option mode is 4: out of range 0 to 3");
@@ -170,9 +170,12 @@ static void test_read_only(void **state)
     firn_ledger *reader;
     firn_batch *batch;
     firn_ticket *ticket = NULL;
+    firn_record record;
+    firn_tail *tail;
     firn_error err;
 
     (void)APPEND(world->ledger, "s", 1, "x");
+    api_close(world);
     options.mode = FIRN_OPEN_READ;
     OK(err, firn_open(world->url, &options, &reader, &err));
     EXPECT(FIRN_EACCES, err, "append to stream s: the ledger is open for reading",
@@ -186,6 +189,15 @@ static void test_read_only(void **state)
     firn_batch_free(batch);
     EXPECT(FIRN_EACCES, err, "set key age: the ledger is open for reading", firn_key_age_set(reader, 1, NULL, &err));
     assert_null(ticket);
+    /* What concerns writing has nothing to do, and waiting for records ends when it is told to. */
+    assert_int_equal(firn_poll(reader, -1, NULL, &err), FIRN_TIMEOUT);
+    OK(err, firn_sync(reader, &err));
+    assert_int_equal(firn_wait(reader, 1, 1000000, &err), FIRN_TIMEOUT);
+    OK(err, firn_tail_open(reader, NULL, &tail, &err));
+    OK(err, firn_tail_next(tail, 1000000, &record, &err));
+    assert_int_equal(firn_tail_next(tail, 1000000, &record, &err), FIRN_TIMEOUT);
+    firn_tail_close(tail);
+    assert_int_equal(api_stream(reader, "s").version, 1);
     OK(err, firn_close(reader, &err));
 }
 
@@ -276,15 +288,9 @@ static void test_small_things(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_urls),
-        cmocka_unit_test(test_good_urls),
-        cmocka_unit_test(test_bad_options),
-        cmocka_unit_test(test_struct_size),
-        cmocka_unit_test(test_modes),
-        ON_BOTH(test_read_only),
-        ON_BOTH(test_second_writer),
-        cmocka_unit_test(test_memory_names),
-        cmocka_unit_test(test_bad_places),
+        cmocka_unit_test(test_bad_urls),     cmocka_unit_test(test_good_urls),    cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_struct_size),  cmocka_unit_test(test_modes),        ON_BOTH(test_read_only),
+        ON_BOTH(test_second_writer),         cmocka_unit_test(test_memory_names), cmocka_unit_test(test_bad_places),
         cmocka_unit_test(test_small_things),
     };
 

@@ -230,7 +230,8 @@ static void test_view_streams(void **state)
     fill(world);
     OK(err, firn_key_age_set(world->ledger, 1, NULL, &err));
     assert_int_equal(firn_stream_next(empty, 0, &stream, &err), FIRN_END);
-    EXPECT(FIRN_ENOTFOUND, err, "get stream: there is no stream even", firn_stream_get(empty, S("even"), &stream, &err));
+    EXPECT(FIRN_ENOTFOUND, err, "get stream: there is no stream even",
+           firn_stream_get(empty, S("even"), &stream, &err));
     EXPECT(FIRN_ENOTFOUND, err, "get stream: there is no stream 1", firn_stream_get_by_id(empty, 1, &stream, &err));
     assert_int_equal(stream.id, 77);
     firn_view_close(empty);
@@ -284,14 +285,9 @@ static void test_view_expires(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_scan),
-        ON_BOTH(test_scan_refusals),
-        ON_BOTH(test_get),
-        ON_BOTH(test_tail),
-        ON_BOTH_MANUAL(test_tail),
-        ON_BOTH(test_wait),
-        ON_BOTH(test_view_streams),
-        ON_MEMORY(test_view_expires),
+        ON_BOTH(test_scan),         ON_BOTH(test_scan_refusals),  ON_BOTH(test_get),
+        ON_BOTH(test_tail),         ON_BOTH_MANUAL(test_tail),    ON_BOTH(test_wait),
+        ON_BOTH(test_view_streams), ON_MEMORY(test_view_expires),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,8 +13,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WRITERS = 4, WRITES = 150, SUBMITTERS = 2, SUBMITS = 600, TAILS = 2, VIEWERS = 2 };
-enum { RECORDS = WRITERS * WRITES + SUBMITTERS * SUBMITS };
+enum {
+    WRITERS = 4,
+    WRITES = 150,
+    SUBMITTERS = 2,
+    SUBMITS = 600,
+    TAILS = 2,
+    VIEWERS = 2
+};
+enum {
+    RECORDS = WRITERS * WRITES + SUBMITTERS * SUBMITS
+};
 
 typedef struct crowd {
     firn_ledger *ledger;
@@ -144,8 +153,8 @@ static void *view_some(void *arg)
         stream.id = 0;
         while (firn_stream_next(view, stream.id, &stream, NULL) == FIRN_OK) {
             sum += stream.version;
-            check(m->crowd, firn_stream_get(view, S(stream.name), &again, NULL) == FIRN_OK &&
-                                again.version == stream.version);
+            check(m->crowd,
+                  firn_stream_get(view, S(stream.name), &again, NULL) == FIRN_OK && again.version == stream.version);
         }
         check(m->crowd, sum == firn_view_seq(view));
         firn_view_close(view);
@@ -185,8 +194,11 @@ static void all_at_once(api_world *world)
         void *(*run)(void *arg);
         unsigned count;
         bool writes;
-    } roles[] = {{write_some, WRITERS, true},   {submit_some, SUBMITTERS, true}, {tail_all, TAILS, true},
-                 {view_some, VIEWERS, false},   {look_around, 1, false}};
+    } roles[] = {{write_some, WRITERS, true},
+                 {submit_some, SUBMITTERS, true},
+                 {tail_all, TAILS, true},
+                 {view_some, VIEWERS, false},
+                 {look_around, 1, false}};
     crowd c = {.ledger = world->ledger};
     pthread_t threads[16];
     member members[16];

@@ -12,7 +12,7 @@
 typedef struct seen {
     firn_ledger *ledger;
     _Atomic unsigned calls;
-    unsigned left;             /* Calls that the callback submits itself. */
+    unsigned left; /* Calls that the callback submits itself. */
     firn_status last_status;
     uint64_t last_seq;
     firn_error err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_api_verify.c — figures, verification and replay: on sound ledgers, on damaged ones, and how they can be stopped. */
+/* test_api_verify.c — figures, verification and replay: on sound ledgers, on damaged ones, and how they can be stopped.
+ */
 #include "test/api/api.h"
 
 #include <fcntl.h>
@@ -164,7 +165,8 @@ static void test_verify_refusals(void **state)
     EXPECT(FIRN_ENOTFOUND, err, NULL, firn_verify("./there-is-no-such-folder", NULL, NULL, &err));
     assert_int_equal(err.detail, FIRN_DETAIL_NOT_A_LEDGER);
     EXPECT(FIRN_ENOTFOUND, err, "verify mem:: there is no ledger", firn_verify("mem:", NULL, NULL, &err));
-    EXPECT(FIRN_EINVAL, err, "verify sqlite:x: storage backend not built in", firn_verify("sqlite:x", NULL, NULL, &err));
+    EXPECT(FIRN_EINVAL, err, "verify sqlite:x: storage backend not built in",
+           firn_verify("sqlite:x", NULL, NULL, &err));
     EXPECT(FIRN_EINVAL, err, "replay: ledger is NULL", firn_replay(NULL, NULL, NULL, &err));
     EXPECT(FIRN_ENOTFOUND, err, NULL, firn_verify(".", NULL, NULL, &err));
     assert_int_equal(err.detail, FIRN_DETAIL_NOT_A_LEDGER);
@@ -197,7 +199,8 @@ static void count_finding(void *arg, const firn_error *finding)
     ++*(unsigned *)arg;
 }
 
-/* One byte of an early record is flipped: verify names the place, a writer is refused or meets it, a reader comes up to it. */
+/* One byte of an early record is flipped: verify names the place, a writer is refused or meets it, a reader comes up to
+ * it. */
 static void test_damage(void **state)
 {
     api_world *world = *state;

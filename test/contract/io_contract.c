@@ -633,8 +633,12 @@ static void test_blocking_side_of_many_threads(void **state)
     fixture *f = *state;
     struct blocking blocking[3] = {{f, "a", FIRN_OK}, {f, "b", FIRN_OK}, {f, "c", FIRN_OK}};
     frn_thread threads[3] = {{0}};
-    frn_file *file = make_segment(f, "one", DEPTH);
+    frn_file *file;
 
+    if (f->factory->single_threaded) {
+        skip();
+    }
+    file = make_segment(f, "one", DEPTH);
     open_queue(f, NULL);
     memset(f->buffers, 9, (size_t)DEPTH * f->facts.alignment);
     for (unsigned i = 0; i < 3; i++) {

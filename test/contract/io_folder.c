@@ -3,7 +3,7 @@
 #include "test/contract/io_folder.h"
 
 #include "engine/base/heap.h"
-#include "engine/io/backend.h"
+#include "engine/io/io.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -56,10 +56,9 @@ bool io_folder_has_uring(void)
     frn_io_options options = {.path = FIRN_IO_URING, .read_only = true};
     frn_io *io = NULL;
     frn_heap heap;
-    int missing = 0;
 
     frn_heap_init(&heap);
-    if (frn_io_open_uring(&heap, ".", &options, FRN_URING_WAKE_AUTO, &missing, &io, NULL) != FIRN_OK) {
+    if (frn_io_open_folder(&heap, ".", &options, &io, NULL) != FIRN_OK) {
         return false;
     }
     io->ops->close(io);

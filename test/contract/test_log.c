@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_log.c — the log over every backend: append, read back, roll, reopen, recover, verify. */
 #include "engine/log/log.h"
+#include "test/contract/io_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -368,6 +369,10 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_every_write_through_the_ring, setup, teardown, &places[i]),
         };
 
+        if (places[i].path == FIRN_IO_URING && !io_folder_has_uring()) {
+            (void)printf("skipped: %s: no io_uring here, or it is switched off\n", places[i].name);
+            continue;
+        }
         (void)fprintf(stderr, "backend %s\n", places[i].name);
         failed += cmocka_run_group_tests_name(places[i].name, tests, NULL, NULL);
     }

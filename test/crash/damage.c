@@ -285,7 +285,7 @@ static void test_every_bit(void **state)
             char what[96];
             outcome out;
 
-            (void)strcpy(fault.name, at->name);
+            (void)snprintf(fault.name, sizeof fault.name, "%s", at->name);
             (void)snprintf(what, sizeof what, "%s: bit %u of byte %llu", at->name, (unsigned)(bit % 8),
                            (unsigned long long)fault.offset);
             disk_fault_add(r.d, &fault);
@@ -365,7 +365,7 @@ static void harm_sectors(harm how)
             char what[96];
             outcome out;
 
-            (void)strcpy(fault.name, at->name);
+            (void)snprintf(fault.name, sizeof fault.name, "%s", at->name);
             fault.kind = how == HARM_ERROR ? DISK_FAULT_ERROR : DISK_FAULT_BYTES;
             fault.bytes = how == HARM_GARBAGE ? garbage : NULL;
             disk_peek(r.d, at->name, now, SECTOR, s);
@@ -430,7 +430,7 @@ static void test_misdirected(void **state)
         if (memcmp(from, to, PAGE) == 0) {
             continue;
         }
-        (void)strcpy(fault.name, segments[pages[b].segment]);
+        (void)snprintf(fault.name, sizeof fault.name, "%s", segments[pages[b].segment]);
         (void)snprintf(what, sizeof what, "page %u over page %u", a, b);
         disk_fault_add(r.d, &fault);
         out = judge(&r, r.d, what);

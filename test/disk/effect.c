@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 void *disk_need(void *p)
@@ -35,7 +36,7 @@ void names_set(names *n, const char *name, int inode_number)
         }
         i = (int)n->count++;
         memset(&n->list[i], 0, sizeof n->list[i]);
-        strncpy(n->list[i].name, name, FRN_IO_NAME_SIZE_MAX);
+        (void)snprintf(n->list[i].name, sizeof n->list[i].name, "%s", name);
     }
     n->list[i].inode = inode_number;
 }
@@ -69,6 +70,11 @@ int inode_new(disk *d)
     d->inodes = disk_need(realloc(d->inodes, (d->inodes_count + 1) * sizeof *d->inodes));
     d->inodes[d->inodes_count] = node;
     return (int)d->inodes_count++;
+}
+
+void effect_name(char to[FRN_IO_NAME_SIZE_MAX + 1], const char *from)
+{
+    (void)snprintf(to, FRN_IO_NAME_SIZE_MAX + 1, "%s", from);
 }
 
 effect *effect_add(disk *d, effect_kind kind, effect_state state, int inode_number)

@@ -54,7 +54,7 @@ typedef struct inode {
     unsigned handles;
     const struct disk_file *holder; /**< Who holds the lock; NULL if nobody lives. */
     bool held_by_dead;              /**< Locked until every orphan has landed. */
-    const void *sync_failed;        /**< The instance under which a sync failed. */
+    uint64_t sync_failed;           /**< The instance under which a sync failed, by its serial; 0 none. */
 } inode;
 
 typedef struct entry {
@@ -74,6 +74,7 @@ struct disk {
     frn_heap heap; /* Of instances that were opened without one. */
     dice dice;
     int64_t monotonic_ns;
+    uint64_t serials; /**< Instances opened so far. */
     uint64_t stamp; /**< Counts everything that becomes PENDING, and every sync issued. */
     uint64_t next_id;
     unsigned instances;
@@ -100,6 +101,8 @@ void names_copy(names *to, const names *from);
 
 int inode_new(disk *d);
 
+/** Copies a name of at most FRN_IO_NAME_SIZE_MAX bytes. */
+void effect_name(char to[FRN_IO_NAME_SIZE_MAX + 1], const char *from);
 /** Adds an effect at the end; the caller fills in what its kind needs before the next one is added. */
 effect *effect_add(disk *d, effect_kind kind, effect_state state, int inode_number);
 /** Gives a DATA effect its bytes; data NULL: zeros. */

@@ -101,7 +101,7 @@ static firn_status io_open(frn_io *base, const char *name, unsigned flags, frn_f
     if (i < 0) {
         node = inode_new(d);
         names_set(&d->cache_names, name, node);
-        strcpy(effect_add(d, EFFECT_CREATE, EFFECT_PENDING, node)->from, name);
+        effect_name(effect_add(d, EFFECT_CREATE, EFFECT_PENDING, node)->from, name);
     } else {
         node = d->cache_names.list[i].inode;
     }
@@ -301,11 +301,11 @@ static firn_status io_sync(frn_file *base, firn_error *err)
     inode *node = d->inodes[file->inode];
     int rc = disk_begin_op(d, DISK_SYNC);
 
-    if (node->sync_failed == file->io) {
+    if (node->sync_failed == file->io->serial) {
         d->counts.syncs_after_failure++;
     }
     if (rc != 0) {
-        node->sync_failed = file->io;
+        node->sync_failed = file->io->serial;
         effect_lose_file(d, file->inode, d->stamp);
         disk_stepped(d, DISK_SYNC);
         return frn_fail_os(err, rc, "sync %s", disk_file_name(file));
@@ -339,8 +339,8 @@ static firn_status io_rename(frn_io *base, const char *from, const char *to, fir
         return frn_fail_os(err, rc != 0 ? rc : ENOENT, "rename %s to %s", from, to);
     }
     e = effect_add(d, EFFECT_RENAME, EFFECT_PENDING, d->cache_names.list[i].inode);
-    strcpy(e->from, from);
-    strcpy(e->to, to);
+    effect_name(e->from, from);
+    effect_name(e->to, to);
     effect_apply_name(e, &d->cache_names);
     disk_stepped(d, DISK_RENAME);
     return FIRN_OK;
@@ -357,7 +357,7 @@ static firn_status io_remove(frn_io *base, const char *name, firn_error *err)
         return frn_fail_os(err, rc != 0 ? rc : ENOENT, "remove %s", name);
     }
     e = effect_add(d, EFFECT_REMOVE, EFFECT_PENDING, d->cache_names.list[i].inode);
-    strcpy(e->from, name);
+    effect_name(e->from, name);
     d->controls.space_left += d->controls.space_limited ? image_size(d->inodes[e->inode]->cache) : 0;
     effect_apply_name(e, &d->cache_names);
     disk_stepped(d, DISK_REMOVE);
@@ -499,6 +499,7 @@ firn_status disk_open_io_in(disk *d, frn_heap *heap, frn_io **out_io, firn_error
     io->disk = d;
     io->direct = true;
     d->instances++;
+    io->serial = ++d->serials;
     *out_io = &io->base;
     return FIRN_OK;
 }

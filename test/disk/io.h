@@ -29,6 +29,7 @@ typedef struct disk_io {
     frn_io base;
     disk *disk;
     frn_heap *heap;
+    uint64_t serial; /**< Of the instances of this disk, from 1: a pointer may come back. */
     unsigned files;
     unsigned depth; /**< 0 before queue_open(). */
     bool woken;

@@ -129,7 +129,7 @@ void disk_queue_sync(frn_file *base, uint64_t tag)
     queued *q = enqueue(file, tag, DISK_QUEUE_SYNC);
 
     q->stamp = file->io->disk->stamp++;
-    if (file->io->disk->inodes[file->inode]->sync_failed == file->io) {
+    if (file->io->disk->inodes[file->inode]->sync_failed == file->io->serial) {
         file->io->disk->counts.syncs_after_failure++;
     }
 }
@@ -159,7 +159,7 @@ static int64_t finish_sync(disk_io *io, const queued *q)
     disk *d = io->disk;
 
     if (q->fail_errno != 0) {
-        d->inodes[q->inode]->sync_failed = io;
+        d->inodes[q->inode]->sync_failed = io->serial;
         effect_lose_file(d, q->inode, q->stamp);
         return -q->fail_errno;
     }

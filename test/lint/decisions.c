@@ -9,8 +9,8 @@ static const char *const places[FRN_PLACES] = {
     [FRN_PLACE_GROUP] = "group", [FRN_PLACE_FOOTER] = "footer",
 };
 static const char *const actions[] = {
-    [FRN_ACTION_ACCEPT] = "accept", [FRN_ACTION_MEND] = "mend",     [FRN_ACTION_UNUSED] = "unused",
-    [FRN_ACTION_WALK] = "walk",     [FRN_ACTION_CUT] = "cut",       [FRN_ACTION_DAMAGE] = "damage",
+    [FRN_ACTION_ACCEPT] = "accept", [FRN_ACTION_MEND] = "mend", [FRN_ACTION_UNUSED] = "unused",
+    [FRN_ACTION_WALK] = "walk",     [FRN_ACTION_CUT] = "cut",   [FRN_ACTION_DAMAGE] = "damage",
     [FRN_ACTION_NEWER] = "newer",
 };
 

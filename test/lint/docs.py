@@ -21,6 +21,8 @@ BAD_INPUT = ['not a ledger', 'newer version', 'damaged segment header', 'one dam
              'malformed msgpack', 'malformed JSON', 'full disk', 'killed process']
 # Folders whose files stand in docs/architecture.md.
 TOLD = lint.LAYERS + ['tools', 'bench']
+# What later parts rely on: each has a test that names it.
+NEEDS = ['N1', 'N2', 'N4', 'N5', 'N10', 'N11', 'N12', 'N13', 'N15', 'N18']
 # Names that show a form and stand for none.
 EXAMPLES = ['FIRN_NOUN_X']
 
@@ -177,6 +179,13 @@ def terms():
             yield 'docs/glossary.md: no **%s**' % term
 
 
+def untested_needs():
+    tests = '\n'.join(lint.text(path) for path in lint.files('test', ending=('.c', '.py')) if '/lint/' not in path)
+    for need in NEEDS:
+        if not re.search(r'\b%s\b' % need, tests):
+            yield 'no test names %s' % need
+
+
 def decisions():
     for path in [path for path in lint.files('docs/adr', ending='.md') if not path.endswith('/README.md')]:
         content = lint.text(path)
@@ -201,5 +210,6 @@ report.check('docs/errors.md tells of each kind of bad input what the sources sa
 report.check('functions and constants named in the pages exist', names_in_docs())
 report.check('docs/architecture.md tells every file', untold_files())
 report.check('docs/glossary.md has every term', terms())
+report.check('every need has a test that names it', untested_needs())
 report.check('decisions have context, decision, consequences and alternatives', decisions())
 report.finish()

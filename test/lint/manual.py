@@ -10,7 +10,8 @@ import lint
 NEEDED = ['init', 'append', 'log', 'stat', 'dump', 'replay', 'verify', 'bench', 'help']
 tool, page = sys.argv[1:]
 commands = lint.run(tool, 'help', '--commands').split()
-manual = lint.text(page)
+with open(page, encoding='utf-8') as f:
+    manual = f.read()
 
 
 def difference(here, there, said):

@@ -21,26 +21,28 @@ BELOW = {
     'frn_ledger': ['frn_base', 'frn_io', 'frn_log', 'frn_index', 'frn_intake', 'frn_store', 'frn_read', 'fmt'],
 }
 # Functions of bytes, and what compilers put in by themselves.
-PURE = (r'mem(cpy|move|set|cmp|chr|rchr)|bcmp|str(len|nlen|cmp|ncmp|chr|rchr)|v?snprintf|__assert_fail'
+PURE = (r'mem(cpy|move|set|cmp|chr|rchr)|bcmp|str(len|nlen|cmp|ncmp|chr|rchr|spn|cspn)|v?snprintf|__assert_fail'
         r'|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(asan|tsan|ubsan|sanitizer|gcov|llvm|start|stop)_.*|_Unwind_.*'
-        r'|__tls_get_addr|_DYNAMIC')
+        r'|__tls_get_addr|_DYNAMIC|__odr_asan\..*')
 THREADS = r'pthread_.*'
 OUTSIDE = {
     'fmt': r'__cpu_(model|indicator_init|features2)|msgpack_unpack_.*',
     'frn_base': THREADS + r'|strerrordesc_np|malloc|calloc|realloc|free|posix_memalign|syscall|clock_gettime'
-                          r'|__errno_location|sig(fill|empty)set',
+                          r'|__errno_location|sig(fill|empty)set|eventfd|write|close',
     'frn_io': THREADS + r'|.*',
     'frn_log': r'strtoull',
     'frn_index': r'pthread_rwlock.*',
     'frn_intake': r'EVP_.*',
     'frn_store': r'EVP_.*',
     'frn_read': r'',
-    'frn_ledger': r'EVP_.*|str(toul|toull)',
+    'frn_ledger': r'EVP_.*|pthread_mutex_(un)?lock',
 }
-# Within engine/base, which object may need what.
-BASE_OBJECTS = {
-    r'malloc|calloc|realloc|free|posix_memalign': ['heap.c'],
-    r'syscall|clock_gettime': ['thread.c'],
+# Which objects alone may need what, within a layer. The lock of frn_ledger is that of the list of ledgers in memory.
+ONLY = {
+    ('frn_base', r'malloc|calloc|realloc|free|posix_memalign'): ['heap.c'],
+    ('frn_base', r'syscall|clock_gettime'): ['thread.c'],
+    ('frn_base', r'eventfd|write|close'): ['notify.c'],
+    ('frn_ledger', r'pthread_.*'): ['mem.c'],
 }
 ALLOCATORS = r'malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|v?asprintf|strn?dup'
 
@@ -119,12 +121,12 @@ def needs(layer):
             yield '%s needs %s: memory comes from frn_heap' % (layer, symbol)
 
 
-def base_objects():
-    for name, (_, wanted) in libraries['frn_base'].items():
-        for pattern, homes in BASE_OBJECTS.items():
+def strays():
+    for (layer, pattern), homes in ONLY.items():
+        for name, (_, wanted) in libraries[layer].items():
             for symbol in sorted(wanted):
                 if re.fullmatch(pattern, plain(symbol)) and name not in homes:
-                    yield 'engine/base/%s needs %s' % (name, symbol)
+                    yield '%s of %s needs %s, which is for %s' % (name, layer, symbol, ', '.join(homes))
 
 
 def exported():
@@ -141,7 +143,7 @@ report = lint.Report()
 for layer in BELOW:
     report.check('%s defines only symbols with its prefix' % layer, prefixes(layer))
     report.check('%s needs only what its layer may see' % layer, needs(layer))
-report.check('in engine/base only heap.c has memory and only thread.c the clock of waits', base_objects())
+report.check('memory is for heap.c, the clock of waits for thread.c, and the like', strays())
 report.check('the shared library exports nothing but the public interface',
              ('%s is exported' % symbol for symbol in sorted(exported() - api)))
 report.check('everything that the public headers declare is exported',
