@@ -175,6 +175,8 @@ void world_act(world *w, bool reopens)
         sync_all(w);
     } else if (roll < 91) {
         count = world_check_log(w);
+        /* What a reader saw must stay. */
+        w->m->floor = w->m->floor < count ? count : w->m->floor;
         world_check_rows(w, count);
     } else if (roll < 95) {
         move_clock(w);
