@@ -139,6 +139,10 @@ static firn_status begin_group(frn_log *log, size_t content, firn_error *err)
     room = active_room(log);
     group->buffer = group->big != NULL ? group->big : group->own;
     group->capacity = group->big != NULL ? size : log->staging_each;
+    if (group->capacity > (size_t)FMT_GROUP_HEADER + FMT_GROUP_CONTENT_MAX) {
+        /* What alignment adds to the largest batch is padding, not room for another one. */
+        group->capacity = (size_t)FMT_GROUP_HEADER + FMT_GROUP_CONTENT_MAX;
+    }
     if (group->capacity > room) {
         group->capacity = (size_t)(room / log->alignment * log->alignment);
     }

@@ -399,7 +399,8 @@ static bool has_work(frn_log *log)
            (log->filling && frn_log_slot(log, log->next_ordinal - 1)->records > 0 && atomic_load(&log->poisoned) == 0);
 }
 
-/* Gives up the reap lock and makes sure that somebody who waits takes it if work is left. */
+/* Gives up the reap lock and makes sure that somebody who waits takes it if work is left. Without work those who wait
+   for a turn are told as well: they may have gone to sleep after the last round, and nothing else would wake them. */
 static void hand_over(frn_log *log)
 {
     bool work;
@@ -408,10 +409,12 @@ static void hand_over(frn_log *log)
     frn_mutex_lock(&log->tail);
     work = has_work(log);
     frn_mutex_unlock(&log->tail);
-    if (!work || hand_to_waiter(log)) {
+    if (work && hand_to_waiter(log)) {
         return;
     }
-    frn_log_room_changed(log);
+    if (work) {
+        frn_log_room_changed(log);
+    }
     change(&log->turn, &log->turn_waiters);
 }
 
@@ -573,6 +576,10 @@ firn_status frn_log_wait(frn_log *log, uint64_t seq, int64_t deadline_ns, firn_e
         (void)frn_word_wait(&group->done, seen, deadline_ns);
     }
     atomic_fetch_sub(&group->waiters, 1);
+    if (status == FIRN_TIMEOUT && frn_mutex_try(&log->reap)) {
+        /* The reaper may have handed over to this thread just when its time was up: pass it on. */
+        hand_over(log);
+    }
     return status;
 }
 

@@ -14,6 +14,12 @@ enum {
     LIVE_TRIES = 5 /* Reads of a log that a writer changes meanwhile, before giving up. */
 };
 
+/* Whether a header block, one group and a footer fit a segment. */
+static bool geometry_is_good(uint64_t segment_size, uint32_t alignment)
+{
+    return segment_size >= 2 * (uint64_t)alignment + fmt_footer_size(segment_size, alignment);
+}
+
 /* ---- create ---- */
 
 struct presence {
@@ -81,7 +87,6 @@ static frn_log *log_new(frn_heap *heap, frn_io *io, const frn_log_options *optio
     }
     io->ops->facts(io, &facts);
     log->alignment = facts.alignment;
-    log->reaper_carries_out = facts.submits_are_done_by_reap;
     frn_mutex_init(&log->maker);
     frn_mutex_init(&log->tail);
     frn_mutex_init(&log->reap);
@@ -155,7 +160,15 @@ firn_status frn_log_create(frn_heap *heap, frn_io *io, const frn_log_options *op
     if (log == NULL) {
         return frn_fail(err, FIRN_ENOMEM, "create ledger: out of memory");
     }
-    status = frn_manifest_alloc(log, err);
+    if (!geometry_is_good(options->segment_size, log->alignment)) {
+        status =
+            frn_fail(err, FIRN_EINVAL,
+                     "segments of %" PRIu64 " bytes are too small for a disk that asks for an alignment of %" PRIu32,
+                     options->segment_size, log->alignment);
+    }
+    if (status == FIRN_OK) {
+        status = frn_manifest_alloc(log, err);
+    }
     if (status == FIRN_OK) {
         status = open_lock(io, &log->lock_file, err);
     }
@@ -228,6 +241,11 @@ static firn_status take_manifest(frn_log *log, const frn_manifest_found *found, 
         return frn_fail(err, FIRN_EINVAL,
                         "the disk asks for an alignment of %" PRIu32 " bytes, the ledger was made with %" PRIu32,
                         log->alignment, manifest->alignment);
+    }
+    if (!geometry_is_good(manifest->segment_size, manifest->alignment)) {
+        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
+                               "manifest: segments of %" PRIu64 " bytes, alignment %" PRIu32 ": no group fits",
+                               manifest->segment_size, manifest->alignment);
     }
     memcpy(log->ledger_id, manifest->ledger_id, FIRN_LEDGER_ID_SIZE);
     log->segment_size = manifest->segment_size;
@@ -326,6 +344,7 @@ static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, 
     firn_status status = frn_manifest_read(log, out_found, err);
 
     *out_again = live && status == FIRN_OK && out_found->best < 0;
+    *out_tail_bytes = 0;
     if (status == FIRN_OK) {
         status = take_manifest(log, out_found, err);
     }
@@ -345,6 +364,15 @@ static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, 
     }
     frn_recovery_done(&r);
     return status;
+}
+
+/* Whether a writer came, and perhaps went, since look() read the manifest: it changes nothing before the manifest. */
+static bool overtaken(frn_log *log)
+{
+    uint64_t generation = log->manifest.generation;
+    frn_manifest_found found;
+
+    return frn_manifest_read(log, &found, NULL) == FIRN_OK && found.best >= 0 && log->manifest.generation != generation;
 }
 
 /* Whether a writer holds the lock. A ledger without the lock's file has none. */
@@ -372,12 +400,14 @@ firn_status frn_log_look(frn_heap *heap, frn_io *io, const frn_log_options *opti
         return frn_fail(err, FIRN_ENOMEM, "open log: out of memory");
     }
     status = frn_manifest_alloc(log, err);
-    if (status == FIRN_OK) {
-        status = has_writer(io, out_live, err);
-    }
     for (int i = 0; i < LIVE_TRIES && status == FIRN_OK && again; i++) {
         segments_free(log, &log->segments);
+        status = has_writer(io, out_live, err);
+        if (status < 0) {
+            break;
+        }
         status = look(log, *out_live, out_found, out_tail_bytes, &again, err);
+        again = again || (!*out_live && overtaken(log));
         status = again && i + 1 < LIVE_TRIES ? FIRN_OK : status;
     }
     if (status == FIRN_OK && again) {

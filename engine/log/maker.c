@@ -10,7 +10,8 @@
  * old. Why blank before rename: a file never stands under a name with the header of another.
  *
  * What can fail: no space while filling: the file is removed, callers who need a segment get the error, the next need
- * tries again. An error in the manifest or in a header, bytes that were written before, poisons.
+ * tries again; the same if the manifest has no room for a number. An error in the manifest or in a header, bytes that
+ * were written before, poisons, and so does one in making names durable: a second try might succeed and mean nothing.
  */
 #include "engine/log/private.h"
 
@@ -43,6 +44,17 @@ static uint64_t wanted_size(frn_log *log)
     return wanted;
 }
 
+/* Makes the names of files durable. A failure must not be tried again: it poisons, whatever the stage was. */
+static firn_status settle_names(frn_log *log, firn_error *err)
+{
+    firn_status status = log->io->ops->sync_names(log->io, err);
+
+    if (status < 0) {
+        log->make_stage = FRN_MAKE_NAME;
+    }
+    return status;
+}
+
 /* Takes a file whose time is over, under the new number. *out_done: there was one. */
 static firn_status recycle(frn_log *log, uint64_t number, bool *out_done, firn_error *err)
 {
@@ -73,7 +85,7 @@ static firn_status recycle(frn_log *log, uint64_t number, bool *out_done, firn_e
         status = ops->rename(log->io, from, to, err);
     }
     if (status == FIRN_OK) {
-        status = ops->sync_names(log->io, err);
+        status = settle_names(log, err);
         *out_done = status == FIRN_OK;
     }
     return status < 0 ? frn_wrap(err, status, "recycle segment %" PRIu64, number) : FIRN_OK;
@@ -133,7 +145,7 @@ static firn_status step_fill(frn_log *log, firn_error *err)
         status = ops->sync(log->making->file, err);
     }
     if (status == FIRN_OK) {
-        status = ops->sync_names(log->io, err);
+        status = settle_names(log, err);
     }
     if (status < 0) {
         frn_segment_name(log->making->number, name);
@@ -257,7 +269,9 @@ bool frn_maker_step(frn_log *log)
         big = log->making->size > log->segment_size;
         log->manifest.durable = frn_log_durable(log);
         status = frn_manifest_name(log, log->making->number, place_behind(log, big), &err);
-        if (status == FIRN_OK) {
+        if (status < 0) {
+            log->make_stage = FRN_MAKE_FILL; /* Nothing was changed: no reason to poison. */
+        } else {
             status = frn_manifest_write(log, &err);
         }
         if (status == FIRN_OK) {

@@ -122,7 +122,7 @@ firn_status frn_manifest_read(frn_log *log, frn_manifest_found *out_found, firn_
             return status;
         }
         if (found.verdicts[0] != FMT_OK) {
-            return frn_fail(err, FIRN_EIO, "manifest.0: changed while it was read");
+            found.best = -1; /* A writer is changing it at this moment: a reader looks again. */
         }
     }
     log->slot_first = found.best == 0 ? 1 : 0;

@@ -115,7 +115,6 @@ struct frn_log {
     uint32_t alignment;
     uint64_t segment_size;
     firn_durable_method method;
-    bool reaper_carries_out; /**< The backend does queued work inside reap. */
 
     /* Guarded by the maker lock. */
     frn_mutex maker;
@@ -126,7 +125,6 @@ struct frn_log {
     uint8_t *manifest_bytes; /**< FMT_MANIFEST_SIZE bytes to encode into. */
     frn_make_stage make_stage;
     frn_segment *making;
-    uint64_t making_generation;
     uint64_t *recycled; /**< Numbers of files that may be used again; all are of segment_size. */
     size_t recycled_count;
     size_t recycled_capacity;

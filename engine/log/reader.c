@@ -3,8 +3,9 @@
  * reader.c — read durable records forward from a seq, and one by its seq.
  *
  * The bytes go from the kernel into the reader's buffer and are handed out from there; each record is verified where it
- * lies. Only groups up to a durable seq are read, so everything read has settled, but the buffer may hold older bytes
- * of a place that was written meanwhile: what does not verify is read again once before it is called damage.
+ * lies. Only groups up to a durable seq are given out, but the buffer is filled further and may hold half of a group
+ * that was being written then: a group is taken from the buffer only if it was durable when the buffer was filled, and
+ * is read again otherwise. A header that does not verify is read again once before it is called damage.
  */
 #include "engine/log/files.h"
 
@@ -28,6 +29,7 @@ struct frn_log_reader {
     uint64_t offset;   /* Of the next group. */
     uint64_t expected; /* The next seq to give out. */
     uint64_t joint;    /* The seq that the next group must begin with; 0: any at or before expected. */
+    uint64_t settled;  /* A seq that was durable when the buffer was filled. */
     fmt_group group;
     const uint8_t *data; /* The group in the buffer; NULL: none. */
     uint64_t group_offset;
@@ -110,14 +112,17 @@ static bool at_end(frn_log_reader *reader)
     return end;
 }
 
-/* Brings the group at the reader's offset into the buffer. */
+/* Brings the group at the reader's offset, which is durable, into the buffer. */
 static firn_status load_group(frn_log_reader *reader, firn_error *err)
 {
     frn_walk *walk = &reader->walk;
+    uint64_t durable = frn_log_durable(reader->log);
     fmt_verdict verdict = FMT_SHORT;
     firn_status status = FIRN_OK;
 
     for (int attempt = 0; attempt < 2; attempt++) {
+        uint64_t before = walk->bytes_read;
+
         status = frn_walk_header(walk, reader->offset, &verdict, &reader->group, err);
         if (status == FIRN_OK && verdict == FMT_OK &&
             (reader->group.first_seq > reader->expected ||
@@ -129,6 +134,11 @@ static firn_status load_group(frn_log_reader *reader, firn_error *err)
 
             status = frn_walk_bytes(walk, reader->offset, (size_t)size, &reader->data, err);
             verdict = reader->data == NULL ? FMT_SHORT : FMT_OK;
+        }
+        if (walk->bytes_read != before) {
+            reader->settled = durable;
+        } else if (verdict == FMT_OK && reader->group.next_seq - 1 > reader->settled) {
+            verdict = FMT_SHORT;
         }
         if (status < 0 || verdict == FMT_OK) {
             break;

@@ -190,7 +190,9 @@ static firn_status take_footer(frn_recovery *r, frn_segment *segment, bool *out_
         return status;
     }
     if (data == NULL || fmt_footer_decode(data, (size_t)size, segment->salt, &footer) != FMT_OK ||
-        footer.number != segment->number || footer.incarnation != segment->incarnation) {
+        footer.number != segment->number || footer.incarnation != segment->incarnation ||
+        footer.end_offset < log->alignment || footer.end_offset > segment->size - size ||
+        footer.end_offset % log->alignment != 0) {
         return FIRN_OK;
     }
     if (footer.next_seq > 0) {
@@ -217,6 +219,15 @@ static firn_status take_footer(frn_recovery *r, frn_segment *segment, bool *out_
     }
     *out_taken = true;
     return FIRN_OK;
+}
+
+/* Says that a later version wrote a segment. */
+static firn_status newer(uint64_t number, const fmt_segment *header, firn_error *err)
+{
+    (void)frn_fail(err, FIRN_ENEWER,
+                   "segment %" PRIu64 ": header: version %" PRIu32 ", incompatible features %#" PRIx64, number,
+                   header->version, header->incompatible);
+    return frn_place(err, FIRN_ENEWER, number, 0, 0);
 }
 
 /* Judges the header of a named segment: *out_action ACCEPT, UNUSED, DAMAGE or NEWER. */
@@ -258,10 +269,7 @@ static firn_status judge_header(frn_recovery *r, frn_file *file, uint64_t number
         (void)frn_place(&r->damage, FIRN_ECORRUPT, number, 0, r->expected);
     }
     if (*out_action == FRN_ACTION_NEWER) {
-        (void)frn_fail(err, FIRN_ENEWER,
-                       "segment %" PRIu64 ": header: version %" PRIu32 ", incompatible features %#" PRIx64, number,
-                       out_header->version, out_header->incompatible);
-        return frn_place(err, FIRN_ENEWER, number, 0, 0);
+        return newer(number, out_header, err);
     }
     return FIRN_OK;
 }
@@ -272,6 +280,7 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
     frn_log *log = r->log;
     bool current = header->incarnation == current_incarnation(log);
     frn_segment *segment = frn_segment_new(log, header->number, header->size, header->incarnation, false);
+    uint64_t file_size = 0;
     unsigned found = 0;
     bool taken = false;
     firn_status status;
@@ -285,17 +294,22 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
     if (status == FIRN_OK && !taken) {
         frn_walk_enter(&r->walk, file, segment->number, segment->incarnation, frn_segment_data_end(log, segment->size));
         status = walk_groups(r, segment, err);
-        if (status == FIRN_OK && current) {
+        if (status == FIRN_OK && current && !log->manifest.clean) {
             status = search_witnesses(r, segment->end_offset, segment->incarnation, &found, err);
         }
     }
     r->walk.device = false;
+    if (status == FIRN_OK) {
+        status = log->io->ops->size(file, &file_size, err);
+    }
     if (status < 0) {
         frn_segment_free(log, segment);
         return frn_wrap(err, status, "segment %" PRIu64, header->number);
     }
     if (segment->counts.groups == 0) {
-        bool spare = log->manifest.clean && current && !segment->sealed && r->spares.count < FRN_LOG_SPARES_MAX;
+        /* A file that lost its end is not pre-written there. */
+        bool spare = log->manifest.clean && current && !segment->sealed && file_size == segment->size &&
+                     r->spares.count < FRN_LOG_SPARES_MAX;
         bool touched = !log->manifest.clean && current;
 
         /* A dead process may have groups of its in flight to such a file: no other name may bring them into new data.
@@ -347,6 +361,7 @@ static firn_status visit_segment(frn_recovery *r, uint64_t number, firn_error *e
         /* Behind the tail of a clean log a segment holds nothing; anywhere else it may. */
         bool witness = !(log->manifest.clean && r->expected > log->manifest.durable);
 
+        r->missing++;
         if (frn_recovery_decide(FRN_PLACE_FILE, FMT_SHORT, witness) == FRN_ACTION_DAMAGE &&
             r->damage.status == FIRN_OK) {
             (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_SEGMENT_MISSING,
@@ -398,7 +413,8 @@ static void list_file(void *arg, const char *name, uint64_t size)
     }
 }
 
-/* An unnamed file with a good header and a number above all that the manifest knows proves that the manifest is old. */
+/* An unnamed file with a good header and a number above all that the manifest knows proves that the manifest is old;
+   one of a later version is not for this build to remove. */
 static firn_status visit_orphans(frn_recovery *r, firn_error *err)
 {
     frn_log *log = r->log;
@@ -413,6 +429,7 @@ static firn_status visit_orphans(frn_recovery *r, firn_error *err)
         char name[FRN_SEGMENT_NAME_SIZE];
         uint8_t bytes[FMT_ALIGNMENT_MIN]; /* A later version's header may be longer than ours. */
         fmt_segment header;
+        fmt_verdict verdict;
         frn_file *file = NULL;
         size_t got = 0;
 
@@ -425,12 +442,18 @@ static firn_status visit_orphans(frn_recovery *r, firn_error *err)
             status = log->io->ops->read(file, bytes, sizeof bytes, 0, &got, err);
             log->io->ops->file_close(file);
         }
+        if (status == FIRN_ENOTFOUND) {
+            continue; /* A writer at work gave it another name, or gave it up. */
+        }
         if (status < 0) {
             return status;
         }
-        if (fmt_segment_decode(bytes, got, &header) == FMT_OK &&
-            memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0 && header.number == r->orphans.at[i] &&
-            r->damage.status == FIRN_OK) {
+        verdict = fmt_segment_decode(bytes, got, &header);
+        if (verdict == FMT_NEWER && memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0) {
+            return newer(r->orphans.at[i], &header, err);
+        }
+        if (verdict == FMT_OK && memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0 &&
+            header.number == r->orphans.at[i] && r->damage.status == FIRN_OK) {
             (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
                                   "manifest: older than segment %" PRIu64 ", which it does not name", header.number);
             (void)frn_place(&r->damage, FIRN_ECORRUPT, header.number, 0, r->expected);
@@ -495,8 +518,9 @@ firn_status frn_recovery_scan(frn_recovery *r, firn_error *err)
     }
     testify(r, manifest->durable);
     testify(r, manifest->incarnations[manifest->incarnations_count - 1].first_seq - 1);
-    for (uint32_t i = 0; i < manifest->runs_count; i++) {
-        for (uint64_t k = 0; k < manifest->runs[i].count; k++) {
+    /* More missing files than there can be spares: one is damage already, and a run may name any number of them. */
+    for (uint32_t i = 0; i < manifest->runs_count && r->missing <= FRN_LOG_SPARES_MAX; i++) {
+        for (uint64_t k = 0; k < manifest->runs[i].count && r->missing <= FRN_LOG_SPARES_MAX; k++) {
             status = visit_segment(r, manifest->runs[i].first + k, err);
             if (status < 0) {
                 return status;

@@ -28,6 +28,7 @@ typedef struct frn_recovery {
     } stop;                /**< Where the walk could not go on. */
     uint64_t cut_bytes;    /**< Bytes behind the end, up to the last place that looks written by this incarnation. */
     uint64_t cut_next_seq; /**< Behind the last seq that the tail claims to hold; 0 none. */
+    unsigned missing;      /**< Named segments without a file. */
     frn_numbers spares;    /**< Clean log: named segments with a good header and no group, in log order. */
     frn_numbers unused;    /**< Named segments that hold nothing and may be used again. */
     frn_numbers touched;   /**< Named segments without a group where a dead process may have groups in flight. */

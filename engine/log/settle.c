@@ -22,8 +22,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* The files of both slots exist, at full size. */
-static firn_status ensure_slots(frn_log *log, firn_error *err)
+/* The files of both slots exist, at full size but for the one that was believed, which is durable: a killed writer may
+   have left it in a cache only, and the other slot is about to be overwritten. */
+static firn_status ensure_slots(frn_log *log, int believed, firn_error *err)
 {
     const frn_io_ops *ops = log->io->ops;
     firn_status status = FIRN_OK;
@@ -38,7 +39,9 @@ static firn_status ensure_slots(frn_log *log, firn_error *err)
         if (status == FIRN_OK) {
             status = ops->size(log->slot_files[i], &size, err);
         }
-        if (status == FIRN_OK && size < FMT_MANIFEST_SIZE) {
+        if (status == FIRN_OK && i == believed) {
+            status = ops->sync(log->slot_files[i], err);
+        } else if (status == FIRN_OK && size < FMT_MANIFEST_SIZE) {
             status = ops->fill(log->slot_files[i], FMT_MANIFEST_SIZE, &written, err);
             if (status == FIRN_OK) {
                 status = ops->sync(log->slot_files[i], err);
@@ -226,6 +229,8 @@ static firn_status reopen_active(frn_log *log, firn_error *err)
 {
     frn_segment *last = log->segments.count > 0 ? log->segments.at[log->segments.count - 1] : NULL;
     char name[FRN_SEGMENT_NAME_SIZE];
+    uint64_t size = 0;
+    firn_status status;
 
     if (last == NULL || last->sealed ||
         last->incarnation != log->manifest.incarnations[log->manifest.incarnations_count - 1].number) {
@@ -236,9 +241,22 @@ static firn_status reopen_active(frn_log *log, firn_error *err)
         return frn_fail(err, FIRN_ENOMEM, "segment %" PRIu64 ": out of memory", last->number);
     }
     frn_segment_name(last->number, name);
+    status = log->io->ops->open(log->io, name, FRN_IO_WRITE | FRN_IO_QUEUE, &last->file, err);
+    if (status == FIRN_OK) {
+        status = log->io->ops->size(last->file, &size, err);
+    }
+    if (status < 0) {
+        return status;
+    }
+    if (size < last->size) {
+        /* It lost its end, so places in it are not pre-written any more: what comes next goes elsewhere. */
+        log->io->ops->file_close(last->file);
+        last->file = NULL;
+        return FIRN_OK;
+    }
     last->closed = false;
     log->active = last;
-    return log->io->ops->open(log->io, name, FRN_IO_WRITE | FRN_IO_QUEUE, &last->file, err);
+    return FIRN_OK;
 }
 
 /* Without an active segment the first spare becomes it; made here and now if there is none. */
@@ -278,7 +296,7 @@ firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found
 {
     frn_log *log = r->log;
     bool clean = log->manifest.clean != 0;
-    firn_status status = ensure_slots(log, err);
+    firn_status status = ensure_slots(log, found->best, err);
 
     for (int i = 0; i < 2; i++) {
         if (found->verdicts[i] != FMT_OK) {
