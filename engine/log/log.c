@@ -252,6 +252,9 @@ static firn_status take_manifest(frn_log *log, const frn_manifest_found *found, 
     log->alignment = manifest->alignment;
     log->method = log->options.durable_method != FIRN_DURABLE_AUTO ? log->options.durable_method
                                                                    : (firn_durable_method)manifest->durable_method;
+    if (log->method == FIRN_DURABLE_AUTO) {
+        log->method = FIRN_DURABLE_BUFFERED_SYNC; /* The manifest names none: this one works on every disk. */
+    }
     log->was_clean = manifest->clean != 0;
     return FIRN_OK;
 }

@@ -3,6 +3,8 @@
  */
 #include "test/contract/log_place.h"
 
+#include "test/contract/io_folder.h"
+
 #include "format/manifest.h"
 #include "format/segment.h"
 
@@ -62,6 +64,24 @@ static void test_footer_beyond_the_file(void **state)
     log = open_log(io, place, &plain);
     assert_int_equal(frn_log_durable(log), last);
     read_all(log, 1, last);
+    assert_ok(frn_log_close(log, &err));
+    io->ops->close(io);
+}
+
+/* A manifest that names no durable method is opened all the same, with one that works everywhere. */
+static void test_no_method(void **state)
+{
+    struct place *place = *state;
+    firn_error err = {0};
+    firn_stats stats = {0};
+    frn_io *io = open_io(place);
+    frn_log *log = NULL;
+
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    assert_ok(frn_log_open(&place->heap, io, &plain, &log, &err));
+    frn_log_stat(log, &stats);
+    assert_int_equal(stats.durable_method, FIRN_DURABLE_BUFFERED_SYNC);
+    (void)append(log, 1, 0, true);
     assert_ok(frn_log_close(log, &err));
     io->ops->close(io);
 }
@@ -480,6 +500,7 @@ int main(void)
     for (size_t i = 0; i < PLACES; i++) {
         struct CMUnitTest tests[] = {
             cmocka_unit_test_prestate_setup_teardown(test_footer_beyond_the_file, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_no_method, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_newer_orphan, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_endless_run, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_shortened_files, setup, teardown, &places[i]),
@@ -491,6 +512,10 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_turn_without_work, setup, teardown, &places[i]),
         };
 
+        if (places[i].path == FIRN_IO_URING && !io_folder_has_uring()) {
+            (void)printf("skipped: %s: no io_uring here, or it is switched off\n", places[i].name);
+            continue;
+        }
         (void)fprintf(stderr, "backend %s\n", places[i].name);
         failed += cmocka_run_group_tests_name(places[i].name, tests, NULL, NULL);
     }
