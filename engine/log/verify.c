@@ -225,11 +225,13 @@ static bool footer_was_written(const struct verify *v, size_t index)
     const frn_log *log = v->log;
     const frn_segment *segment = log->segments.at[index];
 
+    /* Footers of an incarnation are written in order, and all of them before the clean mark of the last one. */
     for (size_t i = index + 1; i < log->segments.count; i++) {
         const frn_segment *later = log->segments.at[i];
 
-        if (later->incarnation == segment->incarnation && (later->sealed || log->manifest.clean)) {
-            return log->manifest.clean || later->sealed;
+        if (later->incarnation == segment->incarnation &&
+            (later->sealed || (log->manifest.clean && segment->incarnation == frn_log_incarnation(log)))) {
+            return true;
         }
     }
     return false;

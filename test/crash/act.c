@@ -132,7 +132,7 @@ static void drive(world *w)
         (void)frn_ledger_step_drive(w->ledger);
         return;
     }
-    status = firn_poll(w->ledger, dice_chance(&w->dice, 2) ? 0 : 1000, NULL, &err);
+    status = firn_poll(w->ledger, dice_chance(&w->dice, 2) ? 0 : -1, NULL, &err);
     if (status != FIRN_OK && status != FIRN_TIMEOUT) {
         violation("poll: %s", err.text);
     }
@@ -175,6 +175,8 @@ void world_act(world *w, bool reopens)
         sync_all(w);
     } else if (roll < 91) {
         count = world_check_log(w);
+        /* What a reader saw must stay. */
+        w->m->floor = w->m->floor < count ? count : w->m->floor;
         world_check_rows(w, count);
     } else if (roll < 95) {
         move_clock(w);

@@ -10,272 +10,32 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "engine/base/heap.h"
-#include "engine/ledger/ledger.h"
-#include "firn.h"
-#include "format/bytes.h"
-#include "format/group.h"
-#include "test/disk/disk.h"
-
-enum {
-    PAGE = 4096,
-    SECTOR = IMAGE_SECTOR,
-    SEGMENT = 65536,
-    HEADER = 128, /* Of a segment. */
-    FOOTER_AT = SEGMENT - PAGE,
-    FOOTER = 128 + 16, /* With one anchor. */
-    RECORDS_MAX = 16,
-    LARGE = 40000,
-    RANGES_MAX = 32
-};
-
-static const char *const segments[] = {"0000000000000001.seg", "0000000000000002.seg"};
-
-typedef struct written {
-    uint32_t kind;
-    size_t size;
-    uint8_t *payload;
-} written;
-
-/** Bytes that carry meaning. */
-typedef struct range {
-    const char *name;
-    uint64_t offset;
-    uint64_t size;
-    unsigned stride; /* Bits between those that are flipped. */
-} range;
-
-typedef struct rig {
-    disk *d;
-    frn_heap heap;
-    frn_io *io;
-    firn_ledger *ledger;
-    written records[RECORDS_MAX];
-    unsigned count;
-    range ranges[RANGES_MAX];
-    unsigned ranges_count;
-} rig;
-
-static firn_error err;
-
-static firn_slice text_of(const char *text)
-{
-    return (firn_slice){.data = text, .size = strlen(text)};
-}
-
-static firn_status open_on(rig *r, disk *d, firn_open_mode mode)
-{
-    firn_options options = {
-        .struct_size = sizeof options,
-        .mode = mode,
-        .durable_method = FIRN_DURABLE_DIRECT_DSYNC,
-        .progress = FIRN_PROGRESS_MANUAL,
-        .segment_size = SEGMENT,
-        .group_size_max = SEGMENT,
-        .spare_segments = 1,
-    };
-    frn_ledger_seam seam = {.heap = &r->heap, .threads = false};
-    firn_status status;
-
-    frn_heap_init(&r->heap);
-    r->io = disk_open_io(d);
-    seam.io = r->io;
-    status = frn_ledger_open_on(&seam, &options, &r->ledger, &err);
-    if (status != FIRN_OK) {
-        r->io->ops->close(r->io);
-        assert_int_equal(atomic_load(&r->heap.live), 0);
-    }
-    return status;
-}
-
-static void leave(rig *r, bool cleanly)
-{
-    if (cleanly) {
-        assert_int_equal(firn_close(r->ledger, &err), FIRN_OK);
-    } else {
-        frn_ledger_abandon(r->ledger);
-    }
-    r->io->ops->close(r->io);
-    assert_int_equal(atomic_load(&r->heap.live), 0);
-}
-
-static void append(rig *r, const char *stream, uint32_t kind, size_t size)
-{
-    written *w = &r->records[r->count++];
-    firn_append_options options = {.struct_size = sizeof options};
-    firn_event event = {.kind = kind, .payload = {.size = size}};
-
-    *w = (written){.kind = kind, .size = size, .payload = malloc(size + 1)};
-    assert_non_null(w->payload);
-    for (size_t i = 0; i < size; i++) {
-        w->payload[i] = (uint8_t)(kind * 31 + i * 7 + i / 256);
-    }
-    event.payload.data = w->payload;
-    if (kind == 3) {
-        options.scope = text_of("scope");
-        options.key = text_of("key");
-    }
-    assert_int_equal(firn_append(r->ledger, text_of(stream), &event, 1, &options, NULL, &err), FIRN_OK);
-}
-
-/* Six groups: five in a segment that gets sealed, the fifth of them large; then two in the next one. */
-static rig write_log(bool cleanly)
-{
-    rig r = {.d = disk_new(3)};
-
-    assert_int_equal(open_on(&r, r.d, FIRN_OPEN_NEW), FIRN_OK);
-    append(&r, "one", 1, 60);
-    append(&r, "two", 2, 0);
-    append(&r, "a stream with a longer name", 3, 200);
-    append(&r, "one", 4, LARGE);
-    append(&r, "two", 5, 30);
-    append(&r, "one", 6, 100);
-    while (frn_ledger_step_drive(r.ledger) || frn_ledger_step_make(r.ledger)) {
-    }
-    /* Nothing that is written later knows that this one was durable. */
-    append(&r, "one", 7, 300);
-    leave(&r, cleanly);
-    return r;
-}
-
-static void drop(rig *r)
-{
-    for (unsigned i = 0; i < r->count; i++) {
-        free(r->records[i].payload);
-    }
-    disk_free(r->d);
-}
-
-static void add_range(rig *r, const char *name, uint64_t offset, uint64_t size, unsigned stride)
-{
-    assert_in_range(r->ranges_count, 0, RANGES_MAX - 1);
-    r->ranges[r->ranges_count++] = (range){name, offset, size, stride};
-}
-
-/* The groups of a segment are where their magic is: a page each but for the large one. All bits of small groups, some
-   of the large one and of the zeros up to the next page. */
-static void find_ranges(rig *r)
-{
-    for (int i = 0; i < 2; i++) {
-        add_range(r, segments[i], 0, HEADER, 1);
-        for (uint64_t at = PAGE; at < FOOTER_AT; at += PAGE) {
-            uint8_t header[FMT_GROUP_HEADER];
-            uint64_t used, end;
-
-            disk_peek(r->d, segments[i], header, sizeof header, at);
-            if (fmt_get32(header + FMT_GROUP_MAGIC) != FMT_GROUP_MAGIC_VALUE) {
-                continue;
-            }
-            used = FMT_GROUP_HEADER + fmt_get32(header + FMT_GROUP_CONTENT_SIZE);
-            end = (used + PAGE - 1) / PAGE * PAGE;
-            add_range(r, segments[i], at, used < 700 ? used : 700, 1);
-            add_range(r, segments[i], at + (used < 700 ? used : 700), end - (used < 700 ? used : 700), 101);
-        }
-    }
-    add_range(r, segments[0], FOOTER_AT, FOOTER, 1);
-}
-
-/** What reading a log came to. */
-typedef struct outcome {
-    firn_status open;
-    firn_status scan; /* FIRN_END, or the error. */
-    firn_status verify;
-    bool damage_known; /* Opening for reading says so in stat. */
-    unsigned records;
-} outcome;
-
-/* Every record that is returned is the one that was written there. */
-static void read_back(rig *r, outcome *out, const char *what)
-{
-    firn_scan_options options = {.struct_size = sizeof options, .buffer_size = SEGMENT};
-    firn_stats stats = {.struct_size = sizeof stats};
-    firn_scan *scan = NULL;
-    firn_record record;
-
-    assert_int_equal(firn_stat(r->ledger, &stats, &err), FIRN_OK);
-    out->damage_known = stats.damage.status < 0;
-    assert_int_equal(firn_scan_open(r->ledger, &options, &scan, &err), FIRN_OK);
-    while ((out->scan = firn_scan_next(scan, &record, &err)) == FIRN_OK) {
-        const written *want = &r->records[out->records++];
-
-        if (out->records > r->count || record.seq != out->records || record.kind != want->kind ||
-            record.payload.size != want->size || memcmp(record.payload.data, want->payload, want->size) != 0) {
-            print_error("%s: record %u came back wrong\n", what, out->records);
-            fail();
-        }
-    }
-    firn_scan_close(scan);
-}
-
-static outcome judge(rig *r, disk *d, const char *what)
-{
-    firn_verify_options options = {.struct_size = sizeof options};
-    firn_report report = {.struct_size = sizeof report};
-    frn_ledger_seam seam = {.heap = &r->heap, .threads = false};
-    outcome out = {0};
-
-    out.open = open_on(r, d, FIRN_OPEN_READ);
-    if (out.open == FIRN_OK) {
-        read_back(r, &out, what);
-        leave(r, true);
-    } else if (err.text[0] == '\0') {
-        print_error("%s: no text\n", what);
-        fail();
-    }
-    seam.io = disk_open_io(d);
-    out.verify = frn_ledger_verify_on(&seam, &options, &report, &err);
-    seam.io->ops->close(seam.io);
-    if (atomic_load(&r->heap.live) != 0 || (out.verify == FIRN_ECORRUPT) != (report.findings > 0 || err.status < 0)) {
-        /* An error of verify itself has no report; findings and status must agree otherwise. */
-        assert_int_equal(atomic_load(&r->heap.live), 0);
-    }
-    return out;
-}
-
-static bool noticed(const outcome *out)
-{
-    return out->open < 0 || out->scan < 0 || out->verify < 0 || out->damage_known;
-}
-
-static bool complete(const rig *r, const outcome *out)
-{
-    return out->open == FIRN_OK && out->scan == FIRN_END && out->records == r->count;
-}
-
-static void must_notice(const rig *r, const outcome *out, const char *what)
-{
-    (void)r;
-    if (!noticed(out)) {
-        print_error("%s: nobody noticed\n", what);
-        fail();
-    }
-}
+#include "test/crash/damage_rig.h"
 
 /* Without a fault the log is complete and verifies. */
 static void test_undamaged(void **state)
 {
-    rig r = write_log(true);
-    outcome out = judge(&r, r.d, "undamaged");
+    rig r = rig_write(true);
+    outcome out = rig_judge(&r, r.d, "undamaged");
 
     (void)state;
-    assert_true(complete(&r, &out));
-    assert_false(noticed(&out));
-    drop(&r);
+    assert_true(outcome_complete(&r, &out));
+    assert_false(outcome_noticed(&out));
+    rig_drop(&r);
 }
 
 /* Every bit that carries meaning, flipped alone, is noticed. */
 static void test_every_bit(void **state)
 {
-    rig r = write_log(true);
+    rig r = rig_write(true);
     unsigned flips = 0;
 
     (void)state;
-    find_ranges(&r);
+    rig_find_ranges(&r);
     for (unsigned i = 0; i < r.ranges_count; i++) {
         const range *at = &r.ranges[i];
 
@@ -289,20 +49,20 @@ static void test_every_bit(void **state)
             (void)snprintf(what, sizeof what, "%s: bit %u of byte %llu", at->name, (unsigned)(bit % 8),
                            (unsigned long long)fault.offset);
             disk_fault_add(r.d, &fault);
-            out = judge(&r, r.d, what);
-            must_notice(&r, &out, what);
+            out = rig_judge(&r, r.d, what);
+            rig_must_notice(&out, what);
             disk_faults_clear(r.d);
             flips++;
         }
     }
     print_message("%u bits flipped, all noticed\n", flips);
-    drop(&r);
+    rig_drop(&r);
 }
 
 /* Any bit of one slot of the manifest may decay: the other slot gives all of the data back. */
 static void test_manifest_bits(void **state)
 {
-    rig r = write_log(true);
+    rig r = rig_write(true);
 
     (void)state;
     for (int slot = 0; slot < 2; slot++) {
@@ -314,30 +74,75 @@ static void test_manifest_bits(void **state)
             (void)snprintf(fault.name, sizeof fault.name, "manifest.%d", slot);
             (void)snprintf(what, sizeof what, "manifest.%d: bit %u", slot, bit);
             disk_fault_add(r.d, &fault);
-            out = judge(&r, r.d, what);
-            if (!complete(&r, &out)) {
+            out = rig_judge(&r, r.d, what);
+            if (!outcome_complete(&r, &out)) {
                 print_error("%s: not all of the data came back\n", what);
                 fail();
             }
             disk_faults_clear(r.d);
         }
     }
-    drop(&r);
+    rig_drop(&r);
 }
 
 /* Both slots gone: there is no ledger to be believed. */
 static void test_both_slots(void **state)
 {
-    rig r = write_log(true);
+    rig r = rig_write(true);
     outcome out;
 
     (void)state;
     disk_fault_add(r.d, &(disk_fault){.name = "manifest.0", .offset = 40, .kind = DISK_FAULT_FLIP, .mask = 1});
     disk_fault_add(r.d, &(disk_fault){.name = "manifest.1", .offset = 41, .kind = DISK_FAULT_FLIP, .mask = 1});
-    out = judge(&r, r.d, "both slots");
+    out = rig_judge(&r, r.d, "both slots");
     assert_int_equal(out.open, FIRN_ECORRUPT);
     assert_int_equal(out.verify, FIRN_ECORRUPT);
-    drop(&r);
+    rig_drop(&r);
+}
+
+/* Both slots of the manifest are those of an earlier time, as a disk that forgot two writes would show them: what was
+   appended since proves it. */
+static void test_stale_manifest(void **state)
+{
+    rig r = rig_write(true);
+    disk *before = disk_copy(r.d);
+    outcome out;
+
+    (void)state;
+    assert_int_equal(rig_open(&r, r.d, FIRN_OPEN_WRITE), FIRN_OK);
+    rig_append(&r, "one", 8, 300);
+    rig_append(&r, "one", 9, 300);
+    rig_leave(&r, true);
+    disk_copy_file(r.d, "manifest.0", before, "manifest.0");
+    disk_copy_file(r.d, "manifest.1", before, "manifest.1");
+    out = rig_judge(&r, r.d, "stale manifest");
+    rig_must_notice(&out, "stale manifest");
+    assert_int_equal(rig_open(&r, r.d, FIRN_OPEN_WRITE), FIRN_ECORRUPT);
+    assert_int_equal(err.detail, FIRN_DETAIL_MANIFEST);
+    disk_free(before);
+    rig_drop(&r);
+}
+
+/* One slot of an earlier time loses nothing. */
+static void test_one_stale_slot(void **state)
+{
+    for (int slot = 0; slot < 2; slot++) {
+        char name[] = {'m', 'a', 'n', 'i', 'f', 'e', 's', 't', '.', (char)('0' + slot), '\0'};
+        rig r = rig_write(true);
+        disk *before = disk_copy(r.d);
+        outcome out;
+
+        (void)state;
+        assert_int_equal(rig_open(&r, r.d, FIRN_OPEN_WRITE), FIRN_OK);
+        rig_append(&r, "one", 8, 300);
+        rig_leave(&r, true);
+        disk_copy_file(r.d, name, before, name);
+        out = rig_judge(&r, r.d, "one stale slot");
+        assert_true(outcome_complete(&r, &out));
+        assert_int_equal(out.verify, FIRN_ECORRUPT);
+        disk_free(before);
+        rig_drop(&r);
+    }
 }
 
 typedef enum harm {
@@ -349,13 +154,13 @@ typedef enum harm {
 /* Every sector of the groups, header and footer, harmed as a whole. */
 static void harm_sectors(harm how)
 {
-    rig r = write_log(true);
+    rig r = rig_write(true);
     uint8_t garbage[SECTOR];
 
     for (size_t i = 0; i < sizeof garbage; i++) {
         garbage[i] = (uint8_t)(i * 167 + 13);
     }
-    find_ranges(&r);
+    rig_find_ranges(&r);
     for (unsigned i = 0; i < r.ranges_count; i++) {
         const range *at = &r.ranges[i];
 
@@ -371,16 +176,16 @@ static void harm_sectors(harm how)
             disk_peek(r.d, at->name, now, SECTOR, s);
             (void)snprintf(what, sizeof what, "%s: sector at %llu, harm %d", at->name, (unsigned long long)s, (int)how);
             disk_fault_add(r.d, &fault);
-            out = judge(&r, r.d, what);
+            out = rig_judge(&r, r.d, what);
             disk_faults_clear(r.d);
             if (how != HARM_ZERO || memcmp(now, (const uint8_t[SECTOR]){0}, SECTOR) != 0) {
-                must_notice(&r, &out, what);
+                rig_must_notice(&out, what);
             } else {
-                assert_true(complete(&r, &out));
+                assert_true(outcome_complete(&r, &out));
             }
         }
     }
-    drop(&r);
+    rig_drop(&r);
 }
 
 /* A sector that reads as zeros is noticed. */
@@ -415,7 +220,7 @@ static void test_misdirected(void **state)
     enum {
         PAGES = sizeof pages / sizeof pages[0]
     };
-    rig r = write_log(true);
+    rig r = rig_write(true);
     uint8_t from[PAGE], to[PAGE];
 
     (void)state;
@@ -433,34 +238,34 @@ static void test_misdirected(void **state)
         (void)snprintf(fault.name, sizeof fault.name, "%s", segments[pages[b].segment]);
         (void)snprintf(what, sizeof what, "page %u over page %u", a, b);
         disk_fault_add(r.d, &fault);
-        out = judge(&r, r.d, what);
-        must_notice(&r, &out, what);
+        out = rig_judge(&r, r.d, what);
+        rig_must_notice(&out, what);
         disk_faults_clear(r.d);
     }
-    drop(&r);
+    rig_drop(&r);
 }
 
 /* What a log says whose segment files were changed as wholes. */
 static void check_files(void (*change)(disk *d, const disk *other), uint16_t detail, const char *what)
 {
-    rig r = write_log(true);
+    rig r = rig_write(true);
     disk *d = disk_copy(r.d);
     disk *other = disk_new(99);
     rig foreign = {.d = other};
     outcome out;
 
-    assert_int_equal(open_on(&foreign, other, FIRN_OPEN_NEW), FIRN_OK);
-    append(&foreign, "foreign", 9, 50);
-    leave(&foreign, true);
+    assert_int_equal(rig_open(&foreign, other, FIRN_OPEN_NEW), FIRN_OK);
+    rig_append(&foreign, "foreign", 9, 50);
+    rig_leave(&foreign, true);
     change(d, other);
-    out = judge(&r, d, what);
-    must_notice(&r, &out, what);
-    assert_int_equal(open_on(&r, d, FIRN_OPEN_WRITE), FIRN_ECORRUPT);
+    out = rig_judge(&r, d, what);
+    rig_must_notice(&out, what);
+    assert_int_equal(rig_open(&r, d, FIRN_OPEN_WRITE), FIRN_ECORRUPT);
     assert_int_equal(err.detail, detail);
     assert_true(err.segment != 0);
     disk_free(d);
-    drop(&foreign);
-    drop(&r);
+    rig_drop(&foreign);
+    rig_drop(&r);
 }
 
 static void swap_files(disk *d, const disk *other)
@@ -516,7 +321,7 @@ static void test_foreign_segment(void **state)
 /* A segment cut short in the middle of its groups is damage, not a signal and not a shorter log. */
 static void test_shortened_segment(void **state)
 {
-    rig r = write_log(true);
+    rig r = rig_write(true);
     outcome out;
 
     (void)state;
@@ -524,18 +329,18 @@ static void test_shortened_segment(void **state)
         disk *d = disk_copy(r.d);
 
         disk_resize(d, segments[0], size);
-        out = judge(&r, d, "segment cut short");
-        must_notice(&r, &out, "segment cut short");
-        assert_false(complete(&r, &out));
+        out = rig_judge(&r, d, "segment cut short");
+        rig_must_notice(&out, "segment cut short");
+        assert_false(outcome_complete(&r, &out));
         disk_free(d);
     }
-    drop(&r);
+    rig_drop(&r);
 }
 
 /* After an unclean stop, damage to the last group, which no witness reaches, is cut, and the cut is reported. */
 static void test_tail_is_cut(void **state)
 {
-    rig r = write_log(false);
+    rig r = rig_write(false);
     uint8_t byte;
     firn_stats stats = {.struct_size = sizeof stats};
     outcome out = {0};
@@ -544,7 +349,7 @@ static void test_tail_is_cut(void **state)
     disk_peek(r.d, segments[1], &byte, 1, 2 * PAGE + 200);
     byte ^= 0x10;
     disk_poke(r.d, segments[1], &byte, 1, 2 * PAGE + 200);
-    assert_int_equal(open_on(&r, r.d, FIRN_OPEN_WRITE), FIRN_OK);
+    assert_int_equal(rig_open(&r, r.d, FIRN_OPEN_WRITE), FIRN_OK);
     assert_int_equal(firn_stat(r.ledger, &stats, &err), FIRN_OK);
     assert_int_equal(stats.cuts_count, 1);
     assert_int_equal(stats.last_cut.segment, 2);
@@ -552,18 +357,18 @@ static void test_tail_is_cut(void **state)
     assert_int_equal(stats.last_cut.first_seq, r.count);
     assert_int_equal(stats.last_cut.seqs_seen, 1);
     assert_true(stats.last_cut.bytes >= PAGE);
-    read_back(&r, &out, "a cut tail");
+    rig_read_back(&r, &out, "a cut tail");
     assert_int_equal(out.records, r.count - 1);
-    leave(&r, true);
-    out = judge(&r, r.d, "after the cut");
-    assert_false(noticed(&out));
-    drop(&r);
+    rig_leave(&r, true);
+    out = rig_judge(&r, r.d, "after the cut");
+    assert_false(outcome_noticed(&out));
+    rig_drop(&r);
 }
 
 /* After an unclean stop, damage before a witness refuses writing and names the place; reading goes up to it. */
 static void test_damage_before_witness(void **state)
 {
-    rig r = write_log(false);
+    rig r = rig_write(false);
     uint8_t byte;
     firn_stats stats = {.struct_size = sizeof stats};
     outcome out = {0};
@@ -572,19 +377,19 @@ static void test_damage_before_witness(void **state)
     disk_peek(r.d, segments[1], &byte, 1, PAGE + 200);
     byte ^= 0x10;
     disk_poke(r.d, segments[1], &byte, 1, PAGE + 200);
-    assert_int_equal(open_on(&r, r.d, FIRN_OPEN_WRITE), FIRN_ECORRUPT);
+    assert_int_equal(rig_open(&r, r.d, FIRN_OPEN_WRITE), FIRN_ECORRUPT);
     assert_int_equal(err.segment, 2);
     assert_int_equal(err.offset, PAGE);
     assert_int_equal(err.seq, r.count - 1);
     assert_non_null(strstr(err.text, "segment 2"));
-    assert_int_equal(open_on(&r, r.d, FIRN_OPEN_READ), FIRN_OK);
+    assert_int_equal(rig_open(&r, r.d, FIRN_OPEN_READ), FIRN_OK);
     assert_int_equal(firn_stat(r.ledger, &stats, &err), FIRN_OK);
     assert_int_equal(stats.damage.status, FIRN_ECORRUPT);
     assert_int_equal(stats.damage.seq, r.count - 1);
-    read_back(&r, &out, "up to the damage");
+    rig_read_back(&r, &out, "up to the damage");
     assert_int_equal(out.records, r.count - 2);
-    leave(&r, true);
-    drop(&r);
+    rig_leave(&r, true);
+    rig_drop(&r);
 }
 
 int main(void)
@@ -594,6 +399,8 @@ int main(void)
         cmocka_unit_test(test_every_bit),
         cmocka_unit_test(test_manifest_bits),
         cmocka_unit_test(test_both_slots),
+        cmocka_unit_test(test_stale_manifest),
+        cmocka_unit_test(test_one_stale_slot),
         cmocka_unit_test(test_zeroed_sectors),
         cmocka_unit_test(test_unreadable_sectors),
         cmocka_unit_test(test_garbage_sectors),

@@ -30,7 +30,7 @@
 const char *__asan_default_options(void);
 __attribute__((used, visibility("default"))) const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=8:malloc_context_size=4:max_malloc_fill_size=0";
+    return "quarantine_size_mb=8:malloc_context_size=2:max_malloc_fill_size=0";
 }
 #else
 #define POISON(at, size) ((void)(at), (void)(size))
@@ -39,9 +39,9 @@ __attribute__((used, visibility("default"))) const char *__asan_default_options(
 
 enum {
     PAGE = 4096,
-    LARGE = 32 * 1024,
-    CLASSES = 12,
-    BLOCKS_MAX = 4096
+    LARGE = 4096,
+    CLASSES = 15,
+    BLOCKS_MAX = 32768
 };
 #define AREA_SIZE ((size_t)1 << 30)
 

@@ -180,6 +180,27 @@ static void check_exposed(sweep *s, const world *w, unsigned depth)
     recover(s, disk_cut(w->d, &plan), w->m, w->incarnation, depth + 1);
 }
 
+/* A cursor to a record that the crash took back is refused: its seq will be given out again. */
+static void check_cut_cursor(const world *w, uint64_t incarnation, size_t count)
+{
+    firn_cursor cursor;
+    firn_scan_options options = {.struct_size = sizeof options, .after = &cursor};
+    firn_scan *scan = NULL;
+    firn_error err;
+    firn_status status;
+
+    if (incarnation == 0 || count == w->m->count) {
+        return;
+    }
+    firn_position(w->ledger, &cursor);
+    cursor.incarnation = incarnation;
+    cursor.seq = w->m->batches[count].first_seq;
+    status = firn_scan_open(w->ledger, &options, &scan, &err);
+    if (status != FIRN_ECONFLICT || err.detail != FIRN_DETAIL_CURSOR) {
+        violation("a cursor to seq %llu, which was cut: %s", (unsigned long long)cursor.seq, firn_status_name(status));
+    }
+}
+
 static void recover_world(sweep *s, world *w, uint64_t incarnation, unsigned depth)
 {
     firn_error err;
@@ -191,6 +212,7 @@ static void recover_world(sweep *s, world *w, uint64_t incarnation, unsigned dep
     disk_controls_of(w->d)->step = NULL;
     check_incarnation(w, incarnation);
     count = world_check_log(w);
+    check_cut_cursor(w, incarnation, count);
     model_truncate(w->m, count);
     if (dice_chance(&s->dice, 4)) {
         world_check_rows(w, count);
@@ -262,8 +284,8 @@ static void recover_cut(crash_point *at, const disk *d, disk_cut_plan plan, cons
     place = outer;
 }
 
-/* Nothing, every prefix, every open effect alone missing, every one torn at each sector with each rest; and the death
-   of the process, three ways. */
+/* Nothing, every prefix, every open effect alone missing, every one torn and holed at each sector, the rest old or
+   garbage; and the death of the process, three ways. */
 static void every_state(crash_point *at, const disk *d)
 {
     unsigned open_effects = disk_open_effects(d);
@@ -274,8 +296,9 @@ static void every_state(crash_point *at, const disk *d)
         recover_cut(at, d, (disk_cut_plan){.how = DISK_CUT_PREFIX, .number = i}, "prefix");
         recover_cut(at, d, (disk_cut_plan){.how = DISK_CUT_MASK, .number = ~(UINT64_C(1) << i)}, "mask");
         for (unsigned s = 0; s < sectors; s++) {
-            for (int rest = DISK_REST_OLD; rest <= DISK_REST_GARBAGE; rest++) {
-                disk_cut_plan plan = {.number = i, .sector = s, .rest = (disk_rest)rest, .seed = s};
+            for (int garbage = 0; garbage < 2; garbage++) {
+                disk_rest rest = garbage != 0 ? DISK_REST_GARBAGE : DISK_REST_OLD;
+                disk_cut_plan plan = {.number = i, .sector = s, .rest = rest, .seed = s};
 
                 plan.how = DISK_CUT_TORN;
                 recover_cut(at, d, plan, "torn");

@@ -120,7 +120,9 @@ static void test_n10_linear_appends_outstanding(void **state)
     }
 }
 
-enum { OPERATIONS = 10 };
+enum {
+    OPERATIONS = 10
+};
 
 static void conflict(world *w)
 {
@@ -236,13 +238,39 @@ static void test_every_crash_of_recovery(void **state)
     assert_true(second > 1000);
 }
 
+/* The same seed gives the same history, the same crash states and the same disk at the end. */
+static void test_seed_decides_all(void **state)
+{
+    uint64_t states[2], hash[2], distinct[2];
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        rig r;
+
+        rig_up(&r, 4242, false);
+        r.at.steps_in = 1;
+        r.at.states_mean = 4;
+        for (unsigned i = 0; i < 60; i++) {
+            place.action = i;
+            world_act(&r.w, true);
+        }
+        states[round] = r.sweep.states;
+        distinct[round] = seen_disks.count;
+        hash[round] = disk_hash(r.w.d);
+        rig_down(&r);
+    }
+    assert_true(states[0] > 100);
+    assert_int_equal(states[0], states[1]);
+    assert_int_equal(distinct[0], distinct[1]);
+    assert_true(hash[0] == hash[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_n2_three_documents),
-        cmocka_unit_test(test_n10_linear_appends_outstanding),
-        cmocka_unit_test(test_every_short_history),
-        cmocka_unit_test(test_every_crash_of_recovery),
+        cmocka_unit_test(test_n2_three_documents),  cmocka_unit_test(test_n10_linear_appends_outstanding),
+        cmocka_unit_test(test_every_short_history), cmocka_unit_test(test_every_crash_of_recovery),
+        cmocka_unit_test(test_seed_decides_all),
     };
     int failed = cmocka_run_group_tests_name("small histories", tests, NULL, NULL);
 

@@ -31,6 +31,9 @@ typedef struct totals {
     uint64_t second;
     uint64_t actions;
     uint64_t restarts;
+    uint64_t first; /* Seeds run. */
+    uint64_t last;
+    uint64_t distinct; /* Disks of histories whose hashes were let go. */
     seen seen;
     seen disks;
 } totals;
@@ -91,6 +94,8 @@ static void run_history(uint64_t seed, uint64_t states, totals *sum)
     sum->actions += place.action;
     crash_end_history(&w);
     model_done(&m);
+    sum->first = sum->histories == 0 ? seed : sum->first;
+    sum->last = seed;
     sum->histories++;
     sum->states += s.states;
     sum->second += s.second;
@@ -142,6 +147,9 @@ static void run_long(const char *name, unsigned long long seed, uint64_t states,
     }
     while (time(NULL) < end) {
         run_history(seed++, states, sum);
+        sum->distinct += sum->disks.count;
+        seen_free(&sum->seen);
+        seen_free(&sum->disks);
         file = fopen(name, "w");
         if (file == NULL) {
             (void)fprintf(stderr, "sweep: %s: %s\n", name, strerror(errno));
@@ -205,11 +213,12 @@ int main(int argc, char **argv)
             run_history(seed, states, &sum);
         }
     }
-    (void)printf("crash sweep: seeds %llu..%llu: %llu histories, %llu actions, %llu restarts; %llu states, %zu of them "
-                 "distinct disks, %llu after a second crash; 0 violations\n",
-                 (unsigned long long)first, (unsigned long long)last, (unsigned long long)sum.histories,
-                 (unsigned long long)sum.actions, (unsigned long long)sum.restarts, (unsigned long long)sum.states,
-                 sum.disks.count, (unsigned long long)sum.second);
+    (void)printf(
+        "crash sweep: seeds %llu to %llu: %llu histories, %llu actions, %llu restarts; %llu states, %llu of them "
+        "distinct disks, %llu after a second crash; 0 violations\n",
+        (unsigned long long)sum.first, (unsigned long long)sum.last, (unsigned long long)sum.histories,
+        (unsigned long long)sum.actions, (unsigned long long)sum.restarts, (unsigned long long)sum.states,
+        (unsigned long long)(sum.distinct + sum.disks.count), (unsigned long long)sum.second);
     seen_free(&sum.seen);
     seen_free(&sum.disks);
     image_pool_free();

@@ -194,6 +194,12 @@ static void check_answer(world *w, const call *c, firn_status status, const firn
         violation("the model wants time %lld, the receipt says %lld", (long long)want->time_ns,
                   (long long)receipt->time_ns);
     }
+    if (status == FIRN_OK && want->appended &&
+        (receipt->cursor.incarnation != w->incarnation || receipt->cursor.seq != want->first_seq + want->count - 1)) {
+        violation("seq %llu +%u of incarnation %llu has the cursor %llu of incarnation %llu",
+                  (unsigned long long)want->first_seq, want->count, (unsigned long long)w->incarnation,
+                  (unsigned long long)receipt->cursor.seq, (unsigned long long)receipt->cursor.incarnation);
+    }
     trace("answer: %s, rests on %zu batches", firn_status_name(status), want->position);
     model_answered(w->m, want);
 }
