@@ -262,8 +262,8 @@ static void recover_cut(crash_point *at, const disk *d, disk_cut_plan plan, cons
     place = outer;
 }
 
-/* Nothing, every prefix, every open effect alone missing, every one torn at each sector with each rest; and the death of
-   the process, three ways. */
+/* Nothing, every prefix, every open effect alone missing, every one torn at each sector with each rest; and the death
+   of the process, three ways. */
 static void every_state(crash_point *at, const disk *d)
 {
     unsigned open_effects = disk_open_effects(d);
