@@ -107,15 +107,14 @@ static firn_status choose_method(const frn_ledger_seam *seam, firn_durable_metho
     return frn_io_calibrate(seam->io, seam->heap, method, err);
 }
 
-/* Makes the ledger if the mode asks for it. *out_created: it was made by this call. */
+/* Makes the ledger if the mode asks for it. */
 static firn_status create_if_asked(const frn_ledger_seam *seam, const firn_options *options,
-                                   const frn_log_options *for_log, bool *out_created, firn_error *err)
+                                   const frn_log_options *for_log, firn_error *err)
 {
     frn_log_options own = *for_log;
     bool there;
     firn_status status = frn_log_exists(seam->io, &there, err);
 
-    *out_created = false;
     if (status != FIRN_OK) {
         return status;
     }
@@ -126,13 +125,15 @@ static firn_status create_if_asked(const frn_ledger_seam *seam, const firn_optio
         return frn_fail_detail(err, FIRN_ENOTFOUND, FIRN_DETAIL_NOT_A_LEDGER, "there is no ledger");
     }
     status = choose_method(seam, &own.durable_method, err);
-    if (status == FIRN_OK) {
-        status = frn_log_create(seam->heap, seam->io, &own, err);
-    }
-    if (status == FIRN_OK) {
-        *out_created = true;
-    }
-    return status;
+    return status == FIRN_OK ? frn_log_create(seam->heap, seam->io, &own, err) : status;
+}
+
+/* Whether the wish for another age of keys must still be recorded. Not only right after creation: a crash may have come
+   between the two, and an empty ledger has recorded nothing else. */
+static bool key_age_is_due(const frn_house *house, const firn_options *options)
+{
+    return (options->mode == FIRN_OPEN_CREATE || options->mode == FIRN_OPEN_NEW) &&
+           options->key_age_ns != FRN_KEY_AGE_DEFAULT_NS && frn_log_allocated(house->core.log) == 0;
 }
 
 /* A reader of a log that turns out damaged keeps the rows up to there; a writer is refused. */
@@ -166,10 +167,9 @@ static firn_status log_begin(frn_house *house, const frn_ledger_seam *seam, cons
                              firn_error *err)
 {
     frn_log_options for_log = log_options(seam, options, house);
-    bool created;
     firn_status status, closed;
 
-    status = create_if_asked(seam, options, &for_log, &created, err);
+    status = create_if_asked(seam, options, &for_log, err);
     if (status != FIRN_OK) {
         return status;
     }
@@ -179,7 +179,7 @@ static firn_status log_begin(frn_house *house, const frn_ledger_seam *seam, cons
     }
     house->core.answers.log = house->core.log;
     status = rows_build(house, options, err);
-    if (status == FIRN_OK && created && options->key_age_ns != FRN_KEY_AGE_DEFAULT_NS) {
+    if (status == FIRN_OK && key_age_is_due(house, options)) {
         status = firn_key_age_set(&house->core, options->key_age_ns, NULL, err);
     }
     if (status == FIRN_OK && seam->threads && house->core.writable && options->progress == FIRN_PROGRESS_AUTO) {

@@ -65,7 +65,7 @@ typedef struct firn_options {
     uint64_t
         index_size_max; /**< Bytes of the memory index; opening or appending beyond: FIRN_ETOOBIG. Default 8 GiB. */
     uint64_t view_age_max_ns; /**< A view older than this answers FIRN_EEXPIRED. Default 60 s. */
-    uint64_t key_age_ns;      /**< Creation only: how long an idempotency key is kept. Default 7 days. */
+    uint64_t key_age_ns;      /**< While the ledger is empty: how long an idempotency key is kept. 0: 7 days. */
     firn_trace_fn trace;      /**< May be NULL. */
     void *trace_arg;
     firn_clock_fn clock; /**< NULL: the system's. */
