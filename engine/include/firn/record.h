@@ -16,12 +16,12 @@ typedef struct firn_record {
     uint64_t version;         /**< Its number within its stream, from 1. */
     uint64_t batch_first_seq; /**< Its batch covers the seqs batch_first_seq … */
     uint32_t batch_count;     /**< … batch_first_seq + batch_count - 1; the record with the last one ends it. */
-    uint32_t stream;          /**< Number of its stream; 0: a record of the ledger itself. firn_stream_name(). */
-    uint32_t kind;            /**< 1 … FIRN_EVENT_KIND_MAX: an event; larger: a record of firn's own. */
-    uint32_t reserved;        /**< 0. */
-    uint64_t incarnation;     /**< With ledger id and seq this makes a cursor. */
-    firn_slice body;          /**< The whole msgpack body. */
-    firn_slice payload;       /**< An event's payload; empty for other kinds. */
+    uint32_t stream;      /**< Number of its stream; 0: a record of the ledger itself. See firn_stream_get_by_id(). */
+    uint32_t kind;        /**< 1 … FIRN_EVENT_KIND_MAX: an event; larger: a record of firn's own. */
+    uint32_t reserved;    /**< 0. */
+    uint64_t incarnation; /**< With ledger id and seq this makes a cursor. */
+    firn_slice body;      /**< The whole msgpack body. */
+    firn_slice payload;   /**< An event's payload; empty for other kinds. */
 } firn_record;
 
 typedef struct firn_scan_options {
