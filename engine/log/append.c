@@ -248,6 +248,9 @@ void frn_log_commit(frn_log *log, const frn_log_place *place, const fmt_batch_wr
     }
     group->last_time_ns = place->time_ns;
     group->used += writer->used;
+    if (group->buffer == group->own && group->used > group->dirty) {
+        group->dirty = group->used;
+    }
     group->batches++;
     group->records += writer->count;
     group->next_seq += writer->count;
@@ -260,7 +263,10 @@ void frn_log_commit(frn_log *log, const frn_log_place *place, const fmt_batch_wr
 
 void frn_log_cancel(frn_log *log, const frn_log_place *place)
 {
+    frn_group *group = frn_log_slot(log, log->next_ordinal - 1);
+
+    assert(log->filling && place->data == group->buffer + group->used);
     (void)place;
-    assert(log->filling);
-    (void)log;
+    /* Whatever was encoded tentatively is not zero any more. */
+    group->dirty = log->staging_each;
 }

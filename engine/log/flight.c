@@ -27,6 +27,7 @@
 #include <string.h>
 
 enum {
+    GROUP_MEDIUM = 32 * 1024,
     GROUP_LARGE = 256 * 1024, /* A gathered group of so many bytes goes out beside those in flight. */
     COMPLETIONS_MAX = 32
 };
@@ -88,6 +89,20 @@ void frn_log_poison(frn_log *log, int os_errno, const firn_error *why)
 
 /* ---- sending: tail lock held ---- */
 
+/* Zeros from the last batch to the end of the write. Most of a slot's buffer is known to be zero: for a lone append
+   that saves clearing a cold block, 4 % of its processor time. */
+static void pad(frn_group *group)
+{
+    size_t end = group->buffer != group->own || group->dirty > group->size ? group->size : group->dirty;
+
+    if (end > group->used) {
+        memset(group->buffer + group->used, 0, end - group->used);
+    }
+    if (group->buffer == group->own && group->dirty <= group->size) {
+        group->dirty = group->used;
+    }
+}
+
 void frn_flight_send(frn_log *log)
 {
     uint64_t ordinal = log->next_ordinal - 1;
@@ -107,13 +122,14 @@ void frn_flight_send(frn_log *log)
 
     assert(log->filling && group->records > 0 && log->in_flight < log->options.groups_in_flight_max);
     group->size = (size_t)frn_align_up(group->used, log->alignment);
-    memset(group->buffer + group->used, 0, group->size - group->used);
+    pad(group);
     header.crc = fmt_group_encode(group->buffer, segment->salt, group->offset, &header);
     log->last_crc = header.crc;
     log->filling = false;
     log->in_flight++;
     log->ops_in_flight++;
     log->groups_written++;
+    log->batches_last_sent = group->batches;
     atomic_fetch_add_explicit(&log->bytes_written, group->size, memory_order_relaxed);
     group->state = FRN_GROUP_WRITING;
     frn_mutex_lock(&log->list);
@@ -127,30 +143,45 @@ void frn_flight_send(frn_log *log)
     log->io->ops->queue_send(log->io);
 }
 
+/*
+ * Whether the filling group should go. Small groups go one at a time: two small writes in flight take 1.5 times as long
+ * each (8 calls under way: 78 k/s against 41 k/s), and what arrives meanwhile makes a better group. From GROUP_MEDIUM
+ * on callers split into halves whose writes overlap (512 calls under way: 1.8 M/s against 1.25 M/s): the second group
+ * goes when it holds as many batches as the one sent last, and without anybody who waits or drives (eager) the first
+ * goes once it holds half as many. A large one goes beside any others.
+ */
+static bool should_send(const frn_log *log, const frn_group *group, bool eager)
+{
+    bool medium = group->used >= GROUP_MEDIUM;
+
+    if (group->records == 0 || log->in_flight >= log->options.groups_in_flight_max) {
+        return false;
+    }
+    if (group->used >= GROUP_LARGE) {
+        return true;
+    }
+    if (log->in_flight == 0) {
+        return eager || (medium && 2 * group->batches >= log->batches_last_sent);
+    }
+    return medium && log->in_flight == 1 && group->batches >= log->batches_last_sent;
+}
+
+static void send_if_due(frn_log *log, bool eager)
+{
+    if (log->filling && atomic_load(&log->poisoned) == 0 &&
+        should_send(log, frn_log_slot(log, log->next_ordinal - 1), eager)) {
+        frn_flight_send(log);
+    }
+}
+
 void frn_flight_send_due(frn_log *log)
 {
-    if (log->filling && atomic_load(&log->poisoned) == 0) {
-        const frn_group *group = frn_log_slot(log, log->next_ordinal - 1);
-
-        if (group->records > 0 && (log->in_flight == 0 || (group->used >= GROUP_LARGE &&
-                                                           log->in_flight < log->options.groups_in_flight_max))) {
-            frn_flight_send(log);
-        }
-    }
+    send_if_due(log, true);
 }
 
 void frn_log_send(frn_log *log, bool waits)
 {
-    const frn_group *group = frn_log_slot(log, log->next_ordinal - 1);
-
-    if (!log->filling || group->records == 0 || atomic_load(&log->poisoned) != 0) {
-        return;
-    }
-    if (waits && log->in_flight == 0) {
-        frn_flight_send(log);
-    } else if (group->used >= GROUP_LARGE && log->in_flight < log->options.groups_in_flight_max) {
-        frn_flight_send(log);
-    }
+    send_if_due(log, waits);
 }
 
 void frn_flight_seal(frn_log *log)
@@ -365,7 +396,9 @@ static bool take_round(frn_log *log, int64_t timeout_ns)
     }
     finished = advance(log);
     send_sync(log);
-    frn_flight_send_due(log);
+    /* What somebody waits for goes at once. Submitted calls wait for the callbacks of those that finished: they submit
+       again, and would else fall into two groups that take turns for ever. */
+    send_if_due(log, log->filling && atomic_load(&frn_log_slot(log, log->next_ordinal - 1)->waiters) > 0);
     frn_flight_seal(log);
     frn_mutex_unlock(&log->tail);
     wake_finished(log, finished);
@@ -564,11 +597,12 @@ firn_status frn_log_wait(frn_log *log, uint64_t seq, int64_t deadline_ns, firn_e
             break;
         }
         if (frn_mutex_try(&log->reap)) {
+            /* Not a waiter while reaping and handing over: nobody need wake it, and the work must not be handed to it.
+             */
+            atomic_fetch_sub(&group->waiters, 1);
             while (waited(log, seq, NULL) == FIRN_PENDING && time_left(deadline_ns) != 0 && prepare_round(log)) {
                 (void)take_round(log, time_left(deadline_ns));
             }
-            /* Not a waiter while handing over: the work must not be handed to oneself. */
-            atomic_fetch_sub(&group->waiters, 1);
             hand_over(log);
             atomic_fetch_add(&group->waiters, 1);
             continue;

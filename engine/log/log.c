@@ -281,6 +281,7 @@ static firn_status open_queue(frn_log *log, firn_error *err)
     }
     for (unsigned i = 0; i < log->slots_count; i++) {
         log->slots[i].own = log->staging + i * log->staging_each;
+        log->slots[i].dirty = log->staging_each;
     }
     /* A group and its sync each, and one footer. */
     status = log->io->ops->queue_open(log->io, log->lock_file, log->staging, log->staging_each, log->slots_count,

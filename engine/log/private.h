@@ -73,6 +73,7 @@ typedef struct frn_group {
     uint8_t *big;    /**< A buffer for a group larger than that, freed when the group is done; else NULL. */
     uint8_t *own;
     size_t capacity; /**< Bytes of buffer that the group may use: also limited by the segment. */
+    size_t dirty;    /**< Bytes of own that may not be zero. */
     size_t used;     /**< Header and batches so far. */
     size_t size;     /**< Once sent: bytes of the write. */
     frn_segment *segment;
@@ -148,11 +149,12 @@ struct frn_log {
     frn_segment *active; /**< Takes groups. NULL only in a read-only log. */
     frn_segment *spares[FRN_LOG_SPARES_MAX + 1];
     unsigned spares_count;
-    bool roll_blocked;     /**< A large segment is being put before the spares. */
-    uint64_t big_wanted;   /**< Size of the segment that some batch needs; 0 none. */
-    firn_error make_error; /**< Why the last attempt to make a segment failed; status FIRN_OK: it did not. */
-    frn_segments sealing;  /**< Closed, footer not finished, in order. */
-    uint32_t last_crc;     /**< crc of the last group sent. */
+    uint32_t batches_last_sent; /**< Batches of the group sent last. */
+    bool roll_blocked;          /**< A large segment is being put before the spares. */
+    uint64_t big_wanted;        /**< Size of the segment that some batch needs; 0 none. */
+    firn_error make_error;      /**< Why the last attempt to make a segment failed; status FIRN_OK: it did not. */
+    frn_segments sealing;       /**< Closed, footer not finished, in order. */
+    uint32_t last_crc;          /**< crc of the last group sent. */
     int64_t last_time_ns;
     bool closing;
     firn_error poison_error;
