@@ -625,7 +625,7 @@ uint32_t frn_log_room(const frn_log *log)
 void frn_log_wait_room(frn_log *log, uint32_t seen)
 {
     if (!log->options.threads) {
-        if (!frn_maker_step(log)) {
+        if (!frn_maker_step(log, true)) {
             (void)frn_log_drive(log, -1);
         }
         return;

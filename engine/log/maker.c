@@ -21,22 +21,27 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* A log that wrote nothing for so long is quiet. */
+#define QUIET_NS INT64_C(50000000)
+
 void frn_maker_kick(frn_log *log)
 {
     atomic_fetch_add(&log->maker_word, 1);
     (void)frn_word_wake(&log->maker_word, 1);
 }
 
-/* What should be made now: the size of a segment, or 0. */
-static uint64_t wanted_size(frn_log *log)
+/* What should be made now: the size of a segment, or 0. Zeros take half of the disk from a writer at full rate, so
+   while it writes (not quiet) half of the spares are used up before more are made. */
+static uint64_t wanted_size(frn_log *log, bool quiet)
 {
+    unsigned enough = quiet ? log->options.spare_segments : (log->options.spare_segments + 1) / 2;
     uint64_t wanted = 0;
 
     frn_mutex_lock(&log->tail);
     if (atomic_load(&log->poisoned) == 0 && !log->closing && log->make_error.status == FIRN_OK) {
         if (log->big_wanted > 0 && log->spares_count <= FRN_LOG_SPARES_MAX) {
             wanted = log->big_wanted;
-        } else if (log->spares_count < log->options.spare_segments) {
+        } else if (log->spares_count < enough) {
             wanted = log->segment_size;
         }
     }
@@ -245,7 +250,7 @@ static void make_failed(frn_log *log, const firn_error *err)
     frn_log_room_changed(log);
 }
 
-bool frn_maker_step(frn_log *log)
+bool frn_maker_step(frn_log *log, bool quiet)
 {
     firn_error err = {0};
     firn_status status = FIRN_OK;
@@ -256,7 +261,7 @@ bool frn_maker_step(frn_log *log)
     frn_mutex_lock(&log->maker);
     switch (log->make_stage) {
     case FRN_MAKE_IDLE:
-        size = wanted_size(log);
+        size = wanted_size(log, quiet);
         more = size > 0;
         if (more) {
             status = step_begin(log, size, &err);
@@ -295,18 +300,32 @@ bool frn_maker_step(frn_log *log)
 
 bool frn_log_step_make(frn_log *log)
 {
-    return !log->options.read_only && frn_maker_step(log);
+    return !log->options.read_only && frn_maker_step(log, true);
+}
+
+/* Whether spares are missing that are made once nothing is written. */
+static bool waits_for_quiet(frn_log *log)
+{
+    bool waits;
+
+    frn_mutex_lock(&log->tail);
+    waits = log->spares_count < log->options.spare_segments && log->make_error.status == FIRN_OK;
+    frn_mutex_unlock(&log->tail);
+    return waits;
 }
 
 static void maker_main(void *arg)
 {
     frn_log *log = arg;
+    uint64_t written = 0;
 
     while (!atomic_load(&log->stopping)) {
         uint32_t seen = atomic_load(&log->maker_word);
+        uint64_t before = written;
 
-        if (!frn_maker_step(log) && !atomic_load(&log->stopping)) {
-            (void)frn_word_wait(&log->maker_word, seen, -1);
+        written = atomic_load_explicit(&log->bytes_written, memory_order_relaxed);
+        if (!frn_maker_step(log, written == before) && !atomic_load(&log->stopping)) {
+            (void)frn_word_wait(&log->maker_word, seen, waits_for_quiet(log) ? frn_monotonic_ns() + QUIET_NS : -1);
         }
     }
 }

@@ -238,8 +238,8 @@ firn_status frn_manifest_runs_set(frn_log *log, const uint64_t *numbers, size_t 
 
 /* maker.c. */
 
-/** One step; true if there is more to do. Takes the maker lock. */
-bool frn_maker_step(frn_log *log);
+/** One step; true if there is more to do. quiet: nothing is being written. Takes the maker lock. */
+bool frn_maker_step(frn_log *log, bool quiet);
 /** Says that something may be wanted. Any lock. */
 void frn_maker_kick(frn_log *log);
 firn_status frn_maker_start(frn_log *log, firn_error *err) FIRN_NODISCARD;

@@ -265,7 +265,7 @@ static firn_status start_active(frn_log *log, firn_error *err)
     firn_status status;
 
     while (log->active == NULL && log->spares_count == 0) {
-        if (!frn_maker_step(log) && log->spares_count == 0) {
+        if (!frn_maker_step(log, true) && log->spares_count == 0) {
             if (err != NULL) {
                 *err = log->make_error;
             }
