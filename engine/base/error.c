@@ -32,6 +32,25 @@ const char *firn_status_text(firn_status status)
     }
 }
 
+/* Cuts a text to at most size bytes, and a character at its end that is not whole. */
+static void cut(char *text, size_t size)
+{
+    size_t end = strnlen(text, size), at = end, need;
+    uint8_t first;
+
+    while (at > 0 && end - at < 3 && ((uint8_t)text[at - 1] & 0xc0) == 0x80) {
+        at--;
+    }
+    text[end] = '\0';
+    if (at > 0) {
+        first = (uint8_t)text[at - 1];
+        need = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+        if (need > end - at + 1) {
+            text[at - 1] = '\0';
+        }
+    }
+}
+
 static void __attribute__((format(printf, 5, 0)))
 set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const char *format, va_list args)
     __attribute__((format(printf, 5, 0)));
@@ -44,6 +63,7 @@ set(firn_error *err, firn_status status, uint16_t detail, int os_errno, const ch
     }
     *err = (firn_error){.status = status, .detail = detail, .os_errno = os_errno};
     (void)vsnprintf(err->text, sizeof err->text, format, args);
+    cut(err->text, sizeof err->text - 1);
 }
 
 firn_status frn_fail(firn_error *err, firn_status status, const char *format, ...)
@@ -91,16 +111,20 @@ static firn_status status_of_errno(int os_errno)
 
 firn_status frn_fail_os(firn_error *err, int os_errno, const char *format, ...)
 {
+    const char *reason = strerrordesc_np(os_errno);
     va_list args;
     size_t used;
 
+    reason = reason != NULL ? reason : "unknown errno";
     va_start(args, format);
     set(err, status_of_errno(os_errno), os_errno == EROFS ? FIRN_DETAIL_READ_ONLY : FIRN_DETAIL_NONE, os_errno, format,
         args);
     va_end(args);
     if (err != NULL) {
+        /* The reason comes last and must not be what a long name drives out. */
+        cut(err->text, sizeof err->text - sizeof ": " - strlen(reason));
         used = strlen(err->text);
-        (void)snprintf(err->text + used, sizeof err->text - used, ": %s", strerrordesc_np(os_errno));
+        (void)snprintf(err->text + used, sizeof err->text - used, ": %s", reason);
     }
     return status_of_errno(os_errno);
 }
@@ -109,7 +133,7 @@ firn_status frn_wrap(firn_error *err, firn_status status, const char *format, ..
 {
     char inner[FIRN_ERROR_TEXT_SIZE];
     va_list args;
-    size_t used;
+    size_t used, room;
 
     if (err == NULL) {
         return status;
@@ -118,8 +142,12 @@ firn_status frn_wrap(firn_error *err, firn_status status, const char *format, ..
     va_start(args, format);
     (void)vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
+    /* What stands innermost says most: context gives way. */
+    room = sizeof inner - 1 - strnlen(inner, sizeof inner - 1);
+    cut(err->text, room > 2 ? room - 2 : 0);
     used = strlen(err->text);
-    (void)snprintf(err->text + used, sizeof err->text - used, ": %s", inner);
+    (void)snprintf(err->text + used, sizeof err->text - used, "%s%.*s", used == 0 ? "" : ": ", (int)sizeof inner - 1,
+                   inner);
     err->status = status;
     return status;
 }

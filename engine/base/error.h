@@ -21,7 +21,7 @@ firn_status frn_fail_detail(firn_error *err, firn_status status, uint16_t detail
  */
 firn_status frn_fail_os(firn_error *err, int os_errno, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/** Puts "format: " before the text that is there. Returns status. */
+/** Puts "format: " before the text that is there, and cuts that context where both are too long. Returns status. */
 firn_status frn_wrap(firn_error *err, firn_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -268,6 +268,31 @@ static void test_bad_places(void **state)
     assert_null(ledger);
 }
 
+/* A path longer than a text leaves its reason in it, and no character cut in two. */
+static void test_long_path_in_text(void **state)
+{
+    static const char reason[] = ": File name too long";
+    firn_options options = {.struct_size = sizeof options, .mode = FIRN_OPEN_CREATE};
+    char path[2001];
+    firn_ledger *ledger;
+    firn_error err;
+    size_t size;
+
+    (void)state;
+    for (size_t shift = 0; shift < 3; shift++) {
+        memset(path, 'x', shift);
+        for (size_t at = shift; at + 3 < sizeof path; at += 3) {
+            memcpy(path + at, "\xe2\x82\xac", 4);
+        }
+        EXPECT(FIRN_ETOOBIG, err, NULL, firn_open(path, &options, &ledger, &err));
+        size = strlen(err.text);
+        assert_memory_equal(err.text, "open ledger ", 12);
+        assert_true(size > FIRN_ERROR_TEXT_SIZE - 8 && size < FIRN_ERROR_TEXT_SIZE);
+        assert_string_equal(err.text + size - strlen(reason), reason);
+        assert_memory_equal(err.text + size - strlen(reason) - 3, "\xe2\x82\xac", 3);
+    }
+}
+
 /* What needs no ledger at all. */
 static void test_small_things(void **state)
 {
@@ -288,9 +313,11 @@ static void test_small_things(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_urls),     cmocka_unit_test(test_good_urls),    cmocka_unit_test(test_bad_options),
-        cmocka_unit_test(test_struct_size),  cmocka_unit_test(test_modes),        ON_BOTH(test_read_only),
-        ON_BOTH(test_second_writer),         cmocka_unit_test(test_memory_names), cmocka_unit_test(test_bad_places),
+        cmocka_unit_test(test_bad_urls),     cmocka_unit_test(test_good_urls),
+        cmocka_unit_test(test_bad_options),  cmocka_unit_test(test_struct_size),
+        cmocka_unit_test(test_modes),        ON_BOTH(test_read_only),
+        ON_BOTH(test_second_writer),         cmocka_unit_test(test_memory_names),
+        cmocka_unit_test(test_bad_places),   cmocka_unit_test(test_long_path_in_text),
         cmocka_unit_test(test_small_things),
     };
 

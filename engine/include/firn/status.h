@@ -67,7 +67,7 @@ enum {
     FIRN_DETAIL_CLOSING = 15          /**< ESTATE: the ledger is being closed. */
 };
 
-/** Bytes of the text of an error, its final NUL included; a longer text is cut. */
+/** Bytes of the text of an error, its final NUL included; of a longer one the outer context is cut. */
 #define FIRN_ERROR_TEXT_SIZE 512
 
 /**
