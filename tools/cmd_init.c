@@ -49,6 +49,8 @@ static firn_status make(const tool_call *call, firn_stats *out_stats, firn_error
         status = tool_option_size(call, "segment-size", 64 * 1024, UINT64_C(4) << 30, &options.segment_size, err);
     if (status == FIRN_OK)
         status = tool_option_duration(call, "key-age", &options.key_age_ns, err);
+    if (status == FIRN_OK && tool_option_given(call, "key-age") && options.key_age_ns == 0)
+        status = tool_fail(err, FIRN_EINVAL, "--key-age: 0 would keep no key");
     if (status < 0)
         return tool_wrap(err, status, "init");
     status = tool_open_with(call, &options, &ledger, err);

@@ -37,6 +37,7 @@ class Usage(tool.Case):
         self.wrong("--segment-size: '63K'", '-l', self.ledger, 'init', '--segment-size', '63K')
         self.wrong("--segment-size: '1X'", '-l', self.ledger, 'init', '--segment-size', '1X')
         self.wrong("--key-age: 'soon'", '-l', self.ledger, 'init', '--key-age', 'soon')
+        self.wrong('--key-age: 0 would keep no key', '-l', self.ledger, 'init', '--key-age', '0s')
         self.wrong("--io-path: 'telepathy' is none of: auto uring portable", '-l', self.ledger, 'init', '--io-path',
                    'telepathy')
         self.wrong('--stream is needed', '-l', self.ledger, 'append')
