@@ -44,7 +44,10 @@ typedef struct wall {
     bool open;
 } wall;
 
-#define WALL_CLOSED {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false}
+#define WALL_CLOSED                                                       \
+    {                                                                     \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false \
+    }
 
 static void stand_at(void *arg, firn_status status, const firn_receipt *receipt, const firn_error *err)
 {
@@ -413,22 +416,14 @@ static void test_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_ticket_wait),
-        ON_BOTH_MANUAL(test_ticket_wait),
-        ON_BOTH_MANUAL(test_manual_poll),
-        ON_BOTH_MANUAL(test_manual_wait),
-        ON_BOTH(test_two_waiters),
-        ON_BOTH_MANUAL(test_two_waiters),
-        ON_BOTH(test_free_after_timeout),
-        ON_BOTH(test_refusal),
-        ON_BOTH_MANUAL(test_refusal),
-        ON_BOTH(test_auto_callbacks),
-        ON_BOTH(test_callback_submits),
-        ON_BOTH_MANUAL(test_callback_submits),
-        ON_BOTH_MANUAL(test_full),
-        ON_BOTH_MANUAL(test_manual_eventfd),
-        ON_BOTH_MANUAL(test_close_answers),
-        cmocka_unit_test(test_arguments),
+        ON_BOTH(test_ticket_wait),          ON_BOTH_MANUAL(test_ticket_wait),
+        ON_BOTH_MANUAL(test_manual_poll),   ON_BOTH_MANUAL(test_manual_wait),
+        ON_BOTH(test_two_waiters),          ON_BOTH_MANUAL(test_two_waiters),
+        ON_BOTH(test_free_after_timeout),   ON_BOTH(test_refusal),
+        ON_BOTH_MANUAL(test_refusal),       ON_BOTH(test_auto_callbacks),
+        ON_BOTH(test_callback_submits),     ON_BOTH_MANUAL(test_callback_submits),
+        ON_BOTH_MANUAL(test_full),          ON_BOTH_MANUAL(test_manual_eventfd),
+        ON_BOTH_MANUAL(test_close_answers), cmocka_unit_test(test_arguments),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
