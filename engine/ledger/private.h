@@ -30,7 +30,8 @@ typedef struct frn_house {
     frn_driver driver;
     uint64_t replayed_records;
     uint64_t replay_ns;
-    frn_mutex following; /**< Reading: held while rows are applied; guards what follows, and the write side of the index. */
+    frn_mutex following; /**< Held while rows are applied that another process wrote; guards what follows, and the
+                              write side of the index. */
     uint64_t rows_seq;   /**< The last record that was applied. */
     firn_error damage;   /**< Why rows_seq_max was lowered; else status FIRN_OK. */
 } frn_house;

@@ -77,8 +77,8 @@ firn_status frn_log_cursor_check(frn_log *log, const firn_cursor *cursor, firn_e
  *
  * *out_durable: up to there records can be read with frn_log_reader_next(); frn_log_durable() says so only after
  * frn_log_expose(), so that who keeps rows can apply the records in between. Not lower than frn_log_durable().
- * @return FIRN_OK, also when there is nothing to be seen just now; FIRN_ECONFLICT with detail CURSOR: what was exposed is
- *   not in the history any more, open the ledger again; FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM.
+ * @return FIRN_OK, also when there is nothing to be seen just now; FIRN_ECONFLICT with detail CURSOR: what was exposed
+ *   is not in the history any more, open the ledger again; FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM.
  */
 firn_status frn_log_refresh(frn_log *log, uint64_t *out_durable, firn_error *err) FIRN_NODISCARD;
 /** Moves frn_log_durable() to a seq that a refresh gave, and wakes those who wait for it. */

@@ -2,8 +2,8 @@
 /*
  * positions.c — the writer tells readers in other processes how far the log is durable.
  *
- * Protocol: the file `positions` holds one block of 64 bytes (format/positions.h), overwritten in place with an ordinary
- * write and never synced. What it says was durable before it was written, and stays so: a content that an older writer
+ * Protocol: the file `positions` holds one block of 64 bytes (format/positions.h), overwritten in place with an
+ * ordinary write and never synced. What it says was durable before it was written, and stays so: a content that an older writer
  * or an earlier moment left is out of date, never wrong, as long as it names the incarnation that the manifest ends
  * with. A reader believes it while somebody holds the writer's lock. A torn or missing one costs the reader time: it
  * goes by what the log itself proves.
@@ -58,7 +58,9 @@ static void publish(frn_log *log)
     fmt_positions_encode(bytes, &positions);
     if (log->io->ops->write(log->publish.file, bytes, sizeof bytes, 0, &err) < 0) {
         give_up(log, &err);
+        return;
     }
+    atomic_fetch_add_explicit(&log->bytes_written, sizeof bytes, memory_order_relaxed);
 }
 
 static void publisher_main(void *arg)

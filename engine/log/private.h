@@ -185,7 +185,7 @@ struct frn_log {
     firn_error poison_error;
     uint64_t groups_written, batches_written, records_written;
 
-    _Atomic uint64_t bytes_written; /**< Groups, headers, footers, manifests. */
+    _Atomic uint64_t bytes_written; /**< Groups, headers, footers, manifests, positions. */
     _Atomic uint64_t bytes_filled;  /**< Zeros that went through write calls. */
     _Atomic uint64_t allocated;
     _Atomic uint64_t durable;

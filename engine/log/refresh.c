@@ -6,8 +6,8 @@
  * group that it knows it walks on, group by group, up to that seq; each was whole on disk before the positions were
  * read. Costs a test of the lock and a read of 64 bytes when nothing is new.
  *
- * Otherwise the log is looked at anew, as when it was opened, and what was found is taken over: the next segment begins,
- * the positions cannot be read, the writer is gone, another one came. Without a writer this is done once: the log
+ * Otherwise the log is looked at anew, as when it was opened, and what was found is taken over: the next segment
+ * begins, the positions cannot be read, the writer is gone, another one came. Without a writer this is done once: the log
  * changes no more until the manifest does.
  *
  * What has been exposed was durable, so a later look must find it again, in the same incarnations. If it does not (a
@@ -211,7 +211,7 @@ static firn_status adopt(frn_log *log, frn_log *found, firn_error *err)
     if (!continues(log, found, durable)) {
         frn_mutex_unlock(&log->list);
         (void)frn_fail_detail(err, FIRN_ECONFLICT, FIRN_DETAIL_CURSOR,
-                              "the history up to seq %" PRIu64 " is another one by now: open the ledger again", durable);
+                              "the history up to seq %" PRIu64 " was exchanged: open the ledger again", durable);
         return frn_place(err, FIRN_ECONFLICT, 0, 0, durable);
     }
     status = adopt_segments(log, found);

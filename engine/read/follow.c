@@ -3,8 +3,8 @@
  * follow.c — wait for records, whether this process writes them or another one.
  *
  * No process is told what another one writes, so a handle that is open for reading looks again and again: often at
- * first, for a writer at work brings the next record soon, then less and less, down to a look every 50 ms, each of which
- * costs two system calls.
+ * first, for a writer at work brings the next record soon, then less and less, down to a look every 50 ms. A look that
+ * finds nothing costs two system calls.
  */
 #include "engine/read/follow.h"
 
