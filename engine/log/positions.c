@@ -3,10 +3,10 @@
  * positions.c — the writer tells readers in other processes how far the log is durable.
  *
  * Protocol: the file `positions` holds one block of 64 bytes (format/positions.h), overwritten in place with an
- * ordinary write and never synced. What it says was durable before it was written, and stays so: a content that an older writer
- * or an earlier moment left is out of date, never wrong, as long as it names the incarnation that the manifest ends
- * with. A reader believes it while somebody holds the writer's lock. A torn or missing one costs the reader time: it
- * goes by what the log itself proves.
+ * ordinary write and never synced. What it says was durable before it was written, and stays so: a content that an
+ * older writer or an earlier moment left is out of date, never wrong, as long as it names the incarnation that the
+ * manifest ends with. A reader believes it while somebody holds the writer's lock. A torn or missing one costs the
+ * reader time: it goes by what the log itself proves.
  *
  * A write for each group would cost a lone append about as much as everything else it does on the processor, so a
  * thread of its own writes it every few milliseconds while durable moves. It sleeps when nothing moves, and says so

@@ -7,8 +7,8 @@
  * read. Costs a test of the lock and a read of 64 bytes when nothing is new.
  *
  * Otherwise the log is looked at anew, as when it was opened, and what was found is taken over: the next segment
- * begins, the positions cannot be read, the writer is gone, another one came. Without a writer this is done once: the log
- * changes no more until the manifest does.
+ * begins, the positions cannot be read, the writer is gone, another one came. Without a writer this is done once:
+ * the log changes no more until the manifest does.
  *
  * What has been exposed was durable, so a later look must find it again, in the same incarnations. If it does not (a
  * backup was put in place of the ledger, a repair cut it), the answer is FIRN_ECONFLICT: this handle shows a history
