@@ -226,7 +226,8 @@ firn_status firn_open(const char *url, const firn_options *options, firn_ledger 
         if (own.mode == FIRN_OPEN_WRITE && strcmp(url, "mem:") == 0) {
             own.mode = FIRN_OPEN_CREATE;
         }
-        status = frn_ledger_open_on(&(frn_ledger_seam){&ground->heap, ground->io, true, ground->index_folder}, &own, &ledger, err);
+        status = frn_ledger_open_on(&(frn_ledger_seam){&ground->heap, ground->io, true, ground->index_folder}, &own,
+                                    &ledger, err);
     }
     if (status != FIRN_OK) {
         frn_ground_close(ground);

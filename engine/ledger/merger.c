@@ -2,8 +2,8 @@
 /*
  * merger.c — bring rows from memory into the index on disk before there are too many of them.
  *
- * A merge takes all that is durable in one transaction together with the mark, so what a crash leaves is the state after
- * some merge, and opening replays from its mark. How far the mark is behind bounds that time: from 40,000 records on a
+ * A merge takes all that is durable in one transaction together with the mark, so what a crash leaves is the state
+ * after some merge, and opening replays from its mark. How far the mark is behind bounds that time: from 40,000 records on a
  * merge is worth its two syncs; at replay_records_max or replay_bytes_max appends wait. In between merges keep a
  * distance, for each takes the disk from the log: under load they grow instead of becoming more.
  *

@@ -59,7 +59,7 @@ static inline frn_house *frn_house_of(firn_ledger *ledger)
 /** Reading: takes in what became durable since. See firn_wait() for statuses. Any thread. */
 firn_status frn_ledger_follow(firn_ledger *ledger, firn_error *err) FIRN_NODISCARD;
 
-/** Opens the index on disk as the first thing that knows the ledger's id: a frn_log_witness_fn whose arg is a frn_house. */
+/** Opens the index on disk as soon as the ledger's id is known: a frn_log_witness_fn whose arg is a frn_house. */
 void frn_rows_witness(void *arg, const uint8_t *ledger_id, uint64_t *out_seq, uint64_t *out_incarnation);
 /** The log is open: makes the index hold the rows of all that is durable. See firn_open() for statuses. */
 firn_status frn_rows_build(frn_house *house, firn_error *err) FIRN_NODISCARD;

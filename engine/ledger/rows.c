@@ -190,7 +190,9 @@ static firn_status fill(frn_house *house, frn_replay *replay, firn_error *err)
         replay->between_arg = house;
     }
     frn_log_stat(house->core.log, &stats);
-    told.bytes_total = durable == 0 ? 0 : (uint64_t)((double)stats.log_size * (double)(durable - mark.seq) / (double)durable);
+    /* An estimate: nobody knows how long the records behind the mark are. */
+    told.bytes_total =
+        durable == 0 ? 0 : (uint64_t)((double)stats.log_size * (double)(durable - mark.seq) / (double)durable);
     return frn_replay_run(replay, house->core.log, mark.seq + 1, durable, &told, err);
 }
 
