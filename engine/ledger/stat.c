@@ -20,16 +20,25 @@ static firn_status stat_fill(frn_house *house, firn_stats *stats, firn_error *er
     stats->merged_seq = mark.seq;
     stats->index_size = index.size;
     stats->views_count = index.views_count;
+    stats->delta_rows = index.rows_count;
+    stats->index_file_size = index.below_size;
+    stats->index_file_rows = index.below_rows_count;
+    stats->delta_records = house->index_on_disk ? stats->durable_seq - mark.seq : 0;
+    frn_merger_stat(&house->merger, stats);
+    memcpy(stats->index_note, house->index_note, sizeof stats->index_note);
     stats->tickets_count = frn_answers_outstanding(&ledger->answers);
     stats->replayed_records = house->replayed_records;
     stats->replay_ns = house->replay_ns;
     stats->writable = ledger->writable;
+    /* The write side of the index belongs to who appends, or else to who follows. */
+    frn_mutex_lock(&house->following);
     if (stats->damage.status == FIRN_OK) {
         stats->damage = house->damage;
     }
     frn_log_lock(ledger->log);
     status = frn_apply_streams_count(ledger->index, &stats->streams_count, err);
     frn_log_unlock(ledger->log);
+    frn_mutex_unlock(&house->following);
     return status;
 }
 

@@ -94,6 +94,16 @@ int api_setup_folder_manual(void **state)
     return setup_folder(state, FIRN_PROGRESS_MANUAL);
 }
 
+void api_remove_index(const api_world *world)
+{
+    char path[300];
+
+    (void)snprintf(path, sizeof path, "%s/index", world->folder);
+    if (world->folder[0] != '\0') {
+        api_remove_folder(path);
+    }
+}
+
 void api_remove_folder(const char *path)
 {
     DIR *dir = opendir(path);
@@ -105,7 +115,9 @@ void api_remove_folder(const char *path)
     }
     while ((entry = readdir(dir)) != NULL) {
         (void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-        (void)unlink(name);
+        if (entry->d_name[0] != '.' && unlink(name) != 0) {
+            api_remove_folder(name);
+        }
     }
     (void)closedir(dir);
     (void)rmdir(path);

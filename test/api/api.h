@@ -77,7 +77,10 @@ firn_stream api_stream(firn_ledger *ledger, const char *name);
 /** Records durable now, counted by a scan. */
 uint64_t api_count(firn_ledger *ledger);
 
-/** Removes a folder and the files in it. */
+/** Removes the index on disk, if there is one: the ledger is closed. */
+void api_remove_index(const api_world *world);
+
+/** Removes a folder and what is in it. */
 void api_remove_folder(const char *path);
 
 #endif

@@ -38,7 +38,6 @@ static void test_stat(void **state)
     assert_int_equal(stats.incarnations_count, 1);
     assert_int_equal(stats.allocated_seq, 30);
     assert_int_equal(stats.durable_seq, 30);
-    assert_int_equal(stats.merged_seq, 0);
     assert_int_equal(stats.records_count, 30);
     assert_int_equal(stats.streams_count, 2);
     assert_int_equal(stats.records_written, 30);
@@ -55,7 +54,9 @@ static void test_stat(void **state)
     assert_int_equal(count, 0);
     api_reopen(world);
     OK(err, firn_stat(world->ledger, &stats, &err));
-    assert_int_equal(stats.replayed_records, 30);
+    /* An index on disk was merged when the ledger was closed. */
+    assert_int_equal(stats.merged_seq, world->folder[0] != '\0' ? 30 : 0);
+    assert_int_equal(stats.replayed_records, world->folder[0] != '\0' ? 0 : 30);
     assert_int_equal(stats.records_written, 0);
     assert_int_equal(stats.was_clean, 1);
     assert_int_equal(stats.durable_seq, 30);
@@ -156,6 +157,7 @@ static void test_progress_stops(void **state)
     EXPECT(FIRN_ESTATE, err, NULL, firn_verify(world->url, &verify, NULL, &err));
     assert_int_equal(calls, 2);
     api_close(world);
+    api_remove_index(world);
     world->options.mode = FIRN_OPEN_WRITE;
     world->options.replay_progress = stop_at_once;
     world->options.replay_progress_arg = &calls;

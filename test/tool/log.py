@@ -150,9 +150,10 @@ class Facts(tool.Case):
         """log, stat, dump, replay and verify leave every file of the ledger as it was."""
         def content():
             found = {}
-            for name in tool.os.listdir(self.ledger):
-                with open(self.file(name), 'rb') as f:
-                    found[name] = f.read()
+            for name in tool.os.listdir(self.ledger) + ['index/data.mdb']:
+                if tool.os.path.isfile(self.file(name)):
+                    with open(self.file(name), 'rb') as f:
+                        found[name] = f.read()
             return found
         self.append(['x'] * 10)
         before = content()

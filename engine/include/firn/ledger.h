@@ -17,7 +17,7 @@ typedef enum firn_open_mode {
     FIRN_OPEN_WRITE = 0,  /**< Read and write; the ledger must exist. One writer at a time. */
     FIRN_OPEN_CREATE = 1, /**< Like FIRN_OPEN_WRITE, and creates the ledger if there is none. */
     FIRN_OPEN_NEW = 2,    /**< Creates the ledger; FIRN_EEXISTS if there is one. */
-    FIRN_OPEN_READ = 3    /**< Read only: takes no lock, changes no byte, sees what was durable at the open. */
+    FIRN_OPEN_READ = 3    /**< Read only: takes no lock, changes no byte; follows a writer in another process. */
 } firn_open_mode;
 
 /** Which way bytes take to the disk. */
@@ -82,6 +82,12 @@ typedef struct firn_options {
     uint32_t
         content_chunk_size; /**< Longer content is stored in chunks of so many bytes, 64 KiB … 15 MiB. Default 1 MiB. */
     firn_event_validation event_validation;
+    /** Durable records that the index on disk does not hold yet: the most that opening replays after a crash. Appends
+        wait while there are more. Default 1,048,576. Open for reading: more than this are not replayed, but answered
+        with FIRN_EBEHIND; 0 sets no limit. */
+    uint64_t replay_records_max;
+    uint64_t replay_bytes_max; /**< The same in bytes of the log; for writing only. Default 1 GiB. */
+    uint64_t index_map_size;   /**< Address space for the index on disk, which cannot grow beyond. Default 1 TiB. */
 } firn_options;
 
 /**
@@ -100,6 +106,7 @@ typedef struct firn_options {
  *                   FIRN_OPEN_READ opens such a ledger up to the damage instead; see firn_stats.
  *   FIRN_ENEWER     a version or feature that this build does not know; nothing was touched.
  *   FIRN_ETOOBIG    path too long, or the index would pass index_size_max.
+ *   FIRN_EBEHIND    for reading: the index on disk is more than replay_records_max behind.
  *   FIRN_ENOSPC     no room for the first segment; FIRN_EIO, FIRN_ENOMEM: as they say.
  *   FIRN_ESTATE     replay_progress said to stop.
  * *out_ledger is untouched on failure.
@@ -146,13 +153,13 @@ typedef struct firn_stats {
     uint64_t segments_count;     /**< Segments that hold records, spares not counted. */
     uint64_t segments_spare;
     uint64_t log_size;       /**< Bytes of the segments that hold records, up to the last group. */
-    uint64_t index_size;     /**< Bytes of the memory index. */
+    uint64_t index_size;     /**< Bytes of rows in memory. */
     uint64_t views_count;    /**< Open views. */
     uint64_t tickets_count;  /**< Submitted calls that are not completed. */
     uint64_t groups_written; /**< Since open, as the four below. */
     uint64_t batches_written;
     uint64_t records_written;
-    uint64_t bytes_written;        /**< Bytes of groups, headers, footers, manifests; zero-filling not counted. */
+    uint64_t bytes_written;        /**< Bytes of groups, headers, footers, manifests, positions; not zero-filling. */
     uint64_t bytes_filled;         /**< Bytes of zero-filling that went through write calls. */
     uint64_t ring_bytes_completed; /**< Bytes of writes completed by io_uring; 0 on other backends. */
     uint64_t replayed_records;     /**< Records that opening replayed into the index. */
@@ -168,6 +175,13 @@ typedef struct firn_stats {
     firn_cut last_cut;         /**< The newest, if cuts_count > 0. */
     firn_error damage;         /**< Opened for reading up to damage: what it is; else status FIRN_OK. */
     char io_note[128];         /**< Why io_uring or direct writes are not used; "" if they are. */
+    uint64_t delta_records;    /**< Durable records that the index on disk does not hold yet. */
+    uint64_t delta_rows;       /**< Rows in memory. */
+    uint64_t index_file_size;  /**< Bytes in use of the index on disk; 0: there is none. */
+    uint64_t index_file_rows;  /**< Rows in it. */
+    uint64_t merges_count;     /**< Merges into it since open. */
+    uint64_t merge_ns;         /**< How long they took. */
+    char index_note[128];      /**< Why the index on disk was built anew, or is not used; "" otherwise. */
 } firn_stats;
 
 /** Fill in stats up to its struct_size. Blocks briefly. Returns FIRN_OK or FIRN_EINVAL. */
@@ -184,13 +198,17 @@ FIRN_API FIRN_NODISCARD firn_status firn_stat_cuts(firn_ledger *ledger, firn_cut
  */
 FIRN_API FIRN_NODISCARD firn_status firn_sync(firn_ledger *ledger, firn_error *err);
 
-/** The position of the last durable record, as a cursor. */
+/** The position of the last durable record, as a cursor. Open for reading, it looks for what another process wrote;
+    what is opened later (scan, view) reaches at least as far. */
 FIRN_API void firn_position(firn_ledger *ledger, firn_cursor *out_cursor);
 
 /**
- * Wait until a record after seq is durable. A ledger open for reading gets no more than it had at the open.
+ * Wait until a record after seq is durable, written by this process or, on a handle that is open for reading, by
+ * another one: that is found out by looking, at the latest 50 ms after it could be known.
  * @param timeout_ns  < 0: for ever; 0: only look.
- * @return FIRN_OK; FIRN_TIMEOUT; FIRN_EPOISONED: no further record will ever come from this handle.
+ * @return FIRN_OK; FIRN_TIMEOUT; FIRN_EPOISONED: no further record will ever come from this handle. Open for reading
+ *   also FIRN_ECONFLICT (detail CURSOR): the ledger's history was exchanged, open it again; FIRN_ECORRUPT, FIRN_EIO,
+ *   FIRN_ENOMEM, FIRN_ETOOBIG: what is new cannot be read or applied, a later call tries again.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, firn_error *err);
 
