@@ -222,7 +222,7 @@ const tool_command tool_commands[] = {
      "under way), P5 (batches of 10, 100, 1000), P9 (scan), P10 (get by seq), P11 (replay), P14 (bytes written). "
      "Cases of one's own: append, scan, get, replay.",
      bench_options, bench_examples, tool_cmd_bench},
-    {"help", "explain the tool or a command", "[COMMAND]", 0, 1, "Prints help on standard output.", help_options,
+    {"help", "explain the tool or a command", "[COMMAND]", 0, 2, "Prints help on standard output.", help_options,
      help_examples, tool_cmd_help},
     {NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
 };
@@ -232,5 +232,37 @@ const tool_command *tool_command_find(const char *name)
     for (const tool_command *command = tool_commands; command->name != NULL; command++)
         if (strcmp(command->name, name) == 0)
             return command;
+    return NULL;
+}
+
+bool tool_command_in_group(const tool_command *command, const char *word, size_t size)
+{
+    return strncmp(command->name, word, size) == 0 && command->name[size] == ' ';
+}
+
+bool tool_command_is_group(const char *word, size_t size)
+{
+    for (const tool_command *command = tool_commands; command->name != NULL; command++)
+        if (tool_command_in_group(command, word, size))
+            return true;
+    return false;
+}
+
+const tool_command *tool_command_match(char **words, int words_count, int *out_taken)
+{
+    size_t size;
+
+    if (words_count == 0)
+        return NULL;
+    size = strlen(words[0]);
+    for (const tool_command *command = tool_commands; command->name != NULL; command++) {
+        bool grouped = tool_command_in_group(command, words[0], size);
+
+        if (grouped ? words_count > 1 && strcmp(command->name + size + 1, words[1]) == 0
+                    : strcmp(command->name, words[0]) == 0) {
+            *out_taken = grouped ? 2 : 1;
+            return command;
+        }
+    }
     return NULL;
 }
