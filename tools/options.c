@@ -88,7 +88,9 @@ static firn_status read_options(int argc, char **argv, const tool_command *comma
     int value;
 
     if (command != NULL) {
-        tables = (getopt_tables){.letters = command->operands_max == TOOL_OPERANDS_PROGRAM ? "+:" : ":"};
+        tables = (getopt_tables){.letters = ":"};
+        if (command->operands_max == TOOL_OPERANDS_PROGRAM)
+            tables = (getopt_tables){.letters = "+:"};
         tables_add(&tables, command->options, COMMAND_BASE);
     }
     tables_add(&tables, tool_global_options, GLOBAL_BASE);

@@ -21,17 +21,29 @@ typedef struct tool_option {
     const char *choices;  /**< Words that the argument may be, parted by spaces, for completion; or NULL. */
 } tool_option;
 
+/** The last row of such a table. */
+#define END_OF_OPTIONS            \
+    {                             \
+        NULL, 0, NULL, NULL, NULL \
+    }
+
 /** A line to type and what it does. A table of them ends with line NULL. */
 typedef struct tool_example {
     const char *line;
     const char *says;
 } tool_example;
 
+/** The last row of such a table. */
+#define END_OF_EXAMPLES \
+    {                   \
+        NULL, NULL      \
+    }
+
 /** A command of the tool. */
 typedef struct tool_command {
-    const char *name;        /**< One word, or two: a group and the command in it, as in "run create". */
-    const char *summary;     /**< One line, no full stop. */
-    const char *operands;    /**< As in a synopsis; "" if there are none. */
+    const char *name;     /**< One word, or two: a group and the command in it, as in "run create". */
+    const char *summary;  /**< One line, no full stop. */
+    const char *operands; /**< As in a synopsis; "" if there are none. */
     int operands_min;
     int operands_max;        /**< -1: any number; TOOL_OPERANDS_PROGRAM: any number, and options stand before them. */
     const char *description; /**< Paragraphs, parted by an empty line. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn.h — start other programs with their ends of pipes, and collect what they print. */
-#ifndef TOOLS_SPAWN_H
-#define TOOLS_SPAWN_H
+/* program.h — start other programs with their ends of pipes, and collect what they print. */
+#ifndef TOOLS_PROGRAM_H
+#define TOOLS_PROGRAM_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -11,10 +11,10 @@
 
 /** How a program is started. */
 typedef struct tool_spawn_options {
-    int in;                   /**< Becomes its standard input; -1: ours. */
-    int out;                  /**< Its standard output; -1: ours. */
-    int err;                  /**< Its standard error; -1: ours. */
-    const sigset_t *blocked;  /**< Signals that are blocked in it. */
+    int in;                  /**< Becomes its standard input; -1: ours. */
+    int out;                 /**< Its standard output; -1: ours. */
+    int err;                 /**< Its standard error; -1: ours. */
+    const sigset_t *blocked; /**< Signals that are blocked in it. */
 } tool_spawn_options;
 
 /**
@@ -22,7 +22,7 @@ typedef struct tool_spawn_options {
  * broken pipe ends it, as it would from a shell.
  * @return FIRN_OK, or a failure whose os_errno tells why; nothing runs then.
  */
-firn_status tool_spawn(char *const *argv, const tool_spawn_options *options, pid_t *out_pid,
+firn_status tool_spawn(const char *const *argv, const tool_spawn_options *options, pid_t *out_pid,
                        firn_error *err) FIRN_NODISCARD;
 
 /** A pipe, closed in programs that are started. */
@@ -33,7 +33,7 @@ firn_status tool_pipe(int *out_read, int *out_write, firn_error *err) FIRN_NODIS
  * @param out_text  Grown as needed, with a NUL behind the end.
  * @param out_code  Its exit status; 128 + n on signal n.
  */
-firn_status tool_spawn_read(char *const *argv, bool silent, firn_buf *out_text, int *out_code,
+firn_status tool_spawn_read(const char *const *argv, bool silent, firn_buf *out_text, int *out_code,
                             firn_error *err) FIRN_NODISCARD;
 
 #endif

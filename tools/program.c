@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn.c — start other programs with their ends of pipes, and collect what they print. */
-#include "tools/spawn.h"
+/* program.c — start other programs with their ends of pipes, and collect what they print. */
+#include "tools/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static int prepare(const tool_spawn_options *options, posix_spawn_file_actions_t
     return code;
 }
 
-firn_status tool_spawn(char *const *argv, const tool_spawn_options *options, pid_t *out_pid, firn_error *err)
+firn_status tool_spawn(const char *const *argv, const tool_spawn_options *options, pid_t *out_pid, firn_error *err)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -49,7 +49,7 @@ firn_status tool_spawn(char *const *argv, const tool_spawn_options *options, pid
     if (code == 0) {
         code = prepare(options, &actions, &attr);
         if (code == 0)
-            code = posix_spawnp(out_pid, argv[0], &actions, &attr, argv, environ);
+            code = posix_spawnp(out_pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv, environ);
         posix_spawnattr_destroy(&attr);
     }
     posix_spawn_file_actions_destroy(&actions);
@@ -94,7 +94,7 @@ static firn_status read_all(int fd, firn_buf *buf, firn_error *err)
     }
 }
 
-firn_status tool_spawn_read(char *const *argv, bool silent, firn_buf *out_text, int *out_code, firn_error *err)
+firn_status tool_spawn_read(const char *const *argv, bool silent, firn_buf *out_text, int *out_code, firn_error *err)
 {
     sigset_t none;
     tool_spawn_options options = {.in = -1, .out = -1, .err = -1, .blocked = &none};
