@@ -205,7 +205,7 @@ const tool_command tool_commands[] = {
     {"run append", "append events to a run", "RUN [FILE|-...]", 1, -1,
      "With --kind appends one event; its payload, any JSON value, comes from --payload, --payload-file or standard "
      "input, and its number is printed. Without --kind reads JSON lines from files or standard input, an event a line: "
-     "{\"seq\":…,\"kind\":…,\"payload\":…,\"timestamp\":…}; without seq the next number is taken.\n\n"
+     "{\"seq\":...,\"kind\":...,\"payload\":...,\"timestamp\":...}; without seq the next number is taken.\n\n"
      "An event whose number is taken by an identical one is there already and is no error. A line that is wrong stops "
      "the reading; batches before its own stay and are told.",
      tool_run_append_options, tool_run_append_examples, tool_cmd_run_append},
@@ -223,19 +223,19 @@ const tool_command tool_commands[] = {
      tool_no_options, tool_run_show_examples, tool_cmd_run_show},
     {"run events", "print the events of a run", "RUN", 1, 1,
      "Prints events by their numbers: number, time, kind, payload. With --json a RunEvent a line, as firn run append "
-     "takes it; with --limit a last line {\"next\":…} tells the --from (with --reverse the --to) of the next page.",
+     "takes it; with --limit a last line {\"next\":...} tells the --from (with --reverse the --to) of the next page.",
      tool_run_events_options, tool_run_events_examples, tool_cmd_run_events},
     {"run list", "list runs, the newest first", "", 0, 0,
      "Prints id, status, time, number of events and agent of the runs that meet all conditions. With --json a "
      "RunRecord "
-     "a line; with --limit a last line {\"next\":…} holds the cursor of the next page.",
+     "a line; with --limit a last line {\"next\":...} holds the cursor of the next page.",
      tool_run_list_options, tool_run_list_examples, tool_cmd_run_list},
     {"run record", "run a command and record it as a run", "[--] COMMAND [ARGUMENT...]", 1, TOOL_OPERANDS_PROGRAM,
      "Runs the command and records it while it runs. Its output passes through unchanged and at once, its standard "
      "input is ours, and the exit code is the command's: 128 + N if signal N ended it, 126 or 127 if it could not be "
      "started, 125 if the recording could not start: then nothing was run. INT, TERM, HUP and QUIT are forwarded. If "
      "the ledger fails later, that is told on standard error, and the command goes on unrecorded.\n\n"
-     "The run's events: command_started (argv, cwd, env, git_sha); stdout and stderr for each line, {\"line\":…}, a "
+     "The run's events: command_started (argv, cwd, env, git_sha); stdout and stderr for each line, {\"line\":...}, a "
      "line "
      "that is no UTF-8 as line_base64, a line cut after 1 MiB with \"more\":true; stdout_json and stderr_json for a "
      "line "

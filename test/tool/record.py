@@ -133,7 +133,9 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         self.make()
         self.assertEqual(self.firn('run', 'record', '--run', 'a', 'echo', '--json', '-n', '--run', 'x').out,
                          '--json -n --run x\n')
-        self.assertEqual(self.firn('run', 'record', '--run', 'b', '--', 'echo', '--help').out, '--help\n')
+        show = 'import sys; print(sys.argv[1:])'
+        self.assertEqual(self.firn('run', 'record', '--run', 'b', '--', PYTHON, '-c', show, '--help', '--').out,
+                         "['--help', '--']\n")
 
     def test_a_command_that_cannot_start(self):
         """A command that is not there is exit code 127, one that is no program 126; the run is FAILED and says why."""
@@ -175,7 +177,8 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
     def test_spec_agent_and_tags(self):
         """Spec, agent and tags are as given."""
         self.make()
-        self.record('true', options=['--spec', self.write('spec', 'S'), '--agent', 'ci', '--tags', '["x"]'])
+        self.record('true', options=['--spec', self.write('spec', 'S'), '--agent', 'ci', '--tags', '["x"]'],
+                    cwd=self.folder)
         run = self.show()
         self.assertEqual(run['spec_digest'], hashlib.sha256(b'S').hexdigest())
         self.assertEqual(run['metadata'], {'git_sha': None, 'agent_name': 'ci', 'tags': ['x']})
@@ -209,7 +212,7 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         try:
             self.assertEqual(tool.line_of(process), b'early\n')
             deadline = time.monotonic() + tool.PATIENCE
-            while not any(e['payload'] == {'line': 'early'} for e in self.events()):
+            while '"payload":{"line":"early"}' not in self.firn('--json', 'run', 'events', 'R').out:
                 self.assertLess(time.monotonic(), deadline, 'it is not recorded')
                 time.sleep(0.02)
             process.stdin.close()
