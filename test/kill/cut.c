@@ -6,8 +6,9 @@
  *
  * A cut is the file system's shutdown without a flush of its log, on a loop device; before it, random ranges of the
  * files are pushed to the device, so that pages arrive there in another order than they were written. Sometimes the
- * writer is killed a moment before, and readers take the tail of a dead writer. Acknowledgements noted before the cut,
- * those that race with it, and all that a reader was shown must be there afterwards. Ends with 77 where it cannot run.
+ * writer is killed a moment before, and readers take the tail of a dead writer, or somebody recovers the ledger and
+ * looks at it. Acknowledgements noted before the cut, those that race with it, and all that anybody was shown must be
+ * there afterwards. Ends with 77 where it cannot run.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -35,27 +36,48 @@ typedef struct bench {
     char mount[600];
 } bench;
 
+/* Readers, and perhaps one process that recovers the ledger when its writer is dead. */
+typedef struct audience {
+    reader readers;
+    reader visitor;
+    int pids[READERS_MAX + 1];
+    unsigned count;
+} audience;
+
+static void invite(audience *a, bench *b, history *h)
+{
+    unsigned readers = (unsigned)dice_roll(&h->dice, READERS_MAX + 1);
+
+    a->readers = (reader){.shared = b->shared, .url = h->url, .options = h->options};
+    a->visitor = a->readers;
+    a->readers.options.mode = FIRN_OPEN_READ;
+    a->visitor.options.mode = FIRN_OPEN_WRITE;
+    for (a->count = 0; a->count < readers; a->count++) {
+        a->pids[a->count] = process_start(reader_run, &a->readers);
+    }
+}
+
 static void run_round(bench *b, history *h, uint32_t round)
 {
     bool ends = dice_chance(&h->dice, 6);
     writer w = history_writer(h, round, ends ? dice_roll(&h->dice, BATCHES_TO_CLOSE) : UINT64_MAX);
-    reader r = {.shared = b->shared, .url = h->url, .options = h->options};
-    unsigned readers = (unsigned)dice_roll(&h->dice, READERS_MAX + 1);
-    bool dies_before = dice_chance(&h->dice, 3);
-    int pids[READERS_MAX], pid;
+    bool dies_before = dice_chance(&h->dice, 2);
+    bool visited = dies_before && dice_chance(&h->dice, 2);
+    audience a;
+    int pid = process_start(writer_run, &w);
     size_t acks_before;
 
-    pid = process_start(writer_run, &w);
-    for (unsigned i = 0; i < readers; i++) {
-        pids[i] = process_start(reader_run, &r);
-    }
+    invite(&a, b, h);
     if (!dice_chance(&h->dice, 4)) {
         wait_open(b->shared);
     }
     sleep_us(dice_roll(&h->dice, dice_chance(&h->dice, 3) ? LIFE_US_TYPICAL / 4 : 2 * LIFE_US_TYPICAL));
     if (dies_before) {
         (void)process_kill(pid);
-        sleep_us(dice_roll(&h->dice, LIFE_US_TYPICAL / 2));
+        if (visited) {
+            a.pids[a.count++] = process_start(reader_run, &a.visitor);
+        }
+        sleep_us(dice_roll(&h->dice, LIFE_US_TYPICAL));
     }
     if (dice_chance(&h->dice, 2)) {
         image_write_some(h->url, &h->dice);
@@ -67,12 +89,15 @@ static void run_round(bench *b, history *h, uint32_t round)
     if (!dies_before) {
         (void)process_kill(pid);
     }
-    for (unsigned i = 0; i < readers; i++) {
-        (void)process_kill(pids[i]);
+    for (unsigned i = 0; i < a.count; i++) {
+        (void)process_kill(a.pids[i]);
     }
     image_unmount(b->mount);
     image_mount(b->image, b->file_system, b->mount);
     history_note(h, round, acks_before);
+    if (visited) {
+        history_visited(h);
+    }
 }
 
 static void run_ledger(bench *b, uint64_t seed, unsigned cuts)

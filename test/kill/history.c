@@ -21,6 +21,9 @@ static void *need(void *p)
 
 void history_init(history *h, shared *s, tally *t, uint64_t seed, const char *folder, firn_io_path io_path)
 {
+    /* What goes through the page cache is what a power cut takes most of. */
+    static const firn_durable_method methods[] = {FIRN_DURABLE_DIRECT_DSYNC, FIRN_DURABLE_DIRECT_SYNC,
+                                                  FIRN_DURABLE_BUFFERED_SYNC, FIRN_DURABLE_BUFFERED_SYNC};
     dice d = dice_of(seed);
 
     memset(h, 0, sizeof *h);
@@ -33,7 +36,7 @@ void history_init(history *h, shared *s, tally *t, uint64_t seed, const char *fo
         .struct_size = sizeof h->options,
         .mode = FIRN_OPEN_CREATE,
         .io_path = io_path,
-        .durable_method = (firn_durable_method)(FIRN_DURABLE_DIRECT_DSYNC + dice_roll(&d, 3)),
+        .durable_method = methods[dice_roll(&d, sizeof methods / sizeof methods[0])],
         .segment_size = UINT64_C(65536) << dice_roll(&d, 4),
         .spare_segments = 1 + (uint32_t)dice_roll(&d, 3),
         .groups_in_flight_max = 1 + (uint32_t)dice_roll(&d, 4),
@@ -139,6 +142,12 @@ void history_note(history *h, uint32_t round, size_t acks_before)
     h->tally->raced += r->acks_raced;
     h->tally->reads += atomic_load(&s->reads);
     shared_next_round(s);
+}
+
+void history_visited(history *h)
+{
+    h->opened_unseen = true;
+    h->closing = h->closing == CLOSED_CLEAN ? CLOSED_PERHAPS : h->closing;
 }
 
 bool history_may_wait(const history *h)

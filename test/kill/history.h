@@ -92,6 +92,9 @@ writer history_writer(const history *h, uint32_t round, uint64_t batches_max);
  * not. */
 void history_note(history *h, uint32_t round, size_t acks_before);
 
+/** After that round, another process may have opened the ledger for writing, and was killed. */
+void history_visited(history *h);
+
 /** False: too many rounds were not judged. */
 bool history_may_wait(const history *h);
 

@@ -62,16 +62,17 @@ static void read_all(shared *s, firn_ledger *ledger)
 void reader_run(void *arg)
 {
     const reader *r = arg;
-    firn_options options = r->options;
-
-    options.mode = FIRN_OPEN_READ;
     for (;;) {
         firn_ledger *ledger = NULL;
         firn_error err;
-        firn_status status = firn_open(r->url, &options, &ledger, &err);
+        firn_status status = firn_open(r->url, &r->options, &ledger, &err);
 
         if (status == FIRN_OK) {
             read_all(r->shared, ledger);
+            if (r->options.mode != FIRN_OPEN_READ) {
+                /* Closing would make durable what recovery should have. */
+                (void)pause();
+            }
             (void)firn_close(ledger, &err);
         } else if (status != FIRN_EBUSY && status != FIRN_EBEHIND && status != FIRN_ENOTFOUND) {
             failed(r->shared, "open", status, &err);
