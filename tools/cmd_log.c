@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "tools/commands.h"
 #include "tools/error.h"
@@ -35,10 +34,7 @@ typedef struct log_run {
     unsigned format;
     tool_json *json; /**< NULL: no JSON. */
     tool_names names;
-    uint32_t stream_id;   /**< 0: not known yet. */
     uint64_t version_min; /**< Of the stream asked for, from --last. */
-    firn_cursor cursor;   /**< The last record seen, printed or not; seq 0: none. */
-    bool last_applied;    /**< --last has been turned into from or version_min. */
 } log_run;
 
 static firn_status read_request(log_run *run, firn_error *err)
@@ -119,123 +115,101 @@ static firn_status find_start(log_run *run, firn_view *view, firn_error *err)
     firn_status status;
     uint64_t seq = firn_view_seq(view);
 
-    if (run->stream != NULL && run->stream_id == 0) {
+    if (run->stream != NULL) {
         status = firn_stream_get(view, (firn_slice){run->stream, strlen(run->stream)}, &stream, err);
         if (status == FIRN_ENOTFOUND && run->follow)
             return FIRN_OK;
         if (status < 0)
             return status;
-        run->stream_id = stream.id;
         if (run->from < stream.first_seq)
             run->from = stream.first_seq;
-        if (run->last > 0 && !run->last_applied && stream.version > run->last)
+        if (run->last > 0 && stream.version > run->last)
             run->version_min = stream.version - run->last + 1;
-    } else if (run->stream == NULL && run->last > 0 && !run->last_applied && seq >= run->last) {
+    } else if (run->last > 0 && seq >= run->last) {
         if (run->from < seq - run->last + 1)
             run->from = seq - run->last + 1;
     }
-    run->last_applied = true;
     return FIRN_OK;
 }
 
-static bool is_wanted(const log_run *run, const firn_record *record)
+static bool is_wanted(const log_run *run, const firn_record *record, const char *stream)
 {
-    if (run->stream != NULL && (record->stream != run->stream_id || record->version < run->version_min))
+    if (run->stream != NULL && (strcmp(stream, run->stream) != 0 || record->version < run->version_min))
         return false;
     return run->kind == 0 || record->kind == run->kind;
 }
 
-/** Prints everything behind the cursor that this handle can see. */
-static firn_status print_durable(log_run *run, firn_ledger *ledger, firn_view *view, firn_error *err)
+/** The name of a record's stream. Names that are not known yet are looked up in a view of this moment. */
+static firn_status name_of(log_run *run, firn_ledger *ledger, uint32_t stream, const char **out_name, firn_error *err)
 {
-    firn_scan_options options = {
-        .struct_size = sizeof options,
-        .after = run->cursor.seq > 0 ? &run->cursor : NULL,
-        .first_seq = run->cursor.seq > 0 ? 0 : run->from,
-        .last_seq = run->to,
-    };
-    firn_scan *scan = NULL;
-    firn_record record;
-    firn_status status = firn_scan_open(ledger, &options, &scan, err);
+    firn_view *view = NULL;
+    firn_status status;
 
-    if (status < 0)
-        return status;
-    while ((status = firn_scan_next(scan, &record, err)) == FIRN_OK) {
-        const char *stream;
-
-        run->cursor.incarnation = record.incarnation;
-        run->cursor.seq = record.seq;
-        if (!is_wanted(run, &record))
-            continue;
-        status = tool_names_get(&run->names, view, record.stream, &stream, err);
-        if (status < 0)
-            break;
-        print_record(run, &record, stream);
-        if (ferror(stdout))
-            break;
-    }
-    firn_scan_close(scan);
-    return status == FIRN_END ? FIRN_OK : status;
+    if (tool_names_known(&run->names, stream, out_name))
+        return FIRN_OK;
+    status = firn_view_open(ledger, &view, err);
+    if (status == FIRN_OK)
+        status = tool_names_get(&run->names, view, stream, out_name, err);
+    firn_view_close(view);
+    return status;
 }
 
-/** Opens the ledger, prints what is new in it, closes it. Damage ends what can be seen: it is told behind it. */
-static firn_status print_pass(log_run *run, firn_error *err)
+/** Prints what is durable, and with --follow goes on with what comes. Damage ends what can be seen: it is told behind
+    it. */
+static firn_status print_records(log_run *run, firn_ledger *ledger, firn_error *err)
+{
+    firn_scan_options options = {.struct_size = sizeof options, .first_seq = run->from};
+    firn_stats stats = {.struct_size = sizeof stats};
+    firn_tail *tail = NULL;
+    firn_record record;
+    uint64_t seq = 0;
+    firn_status status = firn_stat(ledger, &stats, err);
+    bool ends = !run->follow || stats.damage.status < 0;
+    uint64_t to = ends && (run->to == 0 || run->to > stats.durable_seq) ? stats.durable_seq : run->to;
+
+    if (status == FIRN_OK)
+        status = firn_tail_open(ledger, &options, &tail, err);
+    while (status == FIRN_OK && (to == 0 ? !ends : seq < to) && !ferror(stdout)) {
+        const char *stream;
+
+        status = firn_tail_next(tail, 0, &record, err);
+        if (status == FIRN_TIMEOUT) {
+            /* Nothing more just now: what is there is shown before anything is waited for. */
+            if (ends || !tool_output_flush())
+                break;
+            status = firn_tail_next(tail, -1, &record, err);
+        }
+        if (status == FIRN_OK)
+            seq = record.seq;
+        if (status == FIRN_OK && (to == 0 || seq <= to))
+            status = name_of(run, ledger, record.stream, &stream, err);
+        if (status == FIRN_OK && (to == 0 || seq <= to) && is_wanted(run, &record, stream))
+            print_record(run, &record, stream);
+    }
+    firn_tail_close(tail);
+    if (status >= 0 && stats.damage.status < 0 && (run->to == 0 || seq < run->to)) {
+        *err = stats.damage;
+        status = stats.damage.status;
+    }
+    return status < 0 ? status : FIRN_OK;
+}
+
+static firn_status print_all(log_run *run, firn_error *err)
 {
     firn_ledger *ledger = NULL;
     firn_view *view = NULL;
-    firn_stats stats = {.struct_size = sizeof stats};
     firn_status status = tool_open_read(run->call, &ledger, err);
 
     if (status < 0)
         return status;
-    status = firn_stat(ledger, &stats, err);
-    if (status < 0)
-        goto out;
-    memcpy(run->cursor.ledger_id, stats.ledger_id, sizeof run->cursor.ledger_id);
     status = firn_view_open(ledger, &view, err);
-    if (status < 0)
-        goto out;
-    status = find_start(run, view, err);
-    if (status < 0)
-        goto out;
-    status = print_durable(run, ledger, view, err);
-    if (status == FIRN_OK && stats.damage.status < 0 && (run->to == 0 || run->cursor.seq < run->to)) {
-        *err = stats.damage;
-        status = stats.damage.status;
-    }
-out:
+    if (status == FIRN_OK)
+        status = find_start(run, view, err);
     firn_view_close(view);
+    if (status == FIRN_OK)
+        status = print_records(run, ledger, err);
     firn_close(ledger, NULL);
     return status;
-}
-
-/**
- * Prints, and goes on with what comes: a handle that is open for reading sees what was durable when it was
- * opened, so the ledger is opened again, with the cursor as the only memory: no record twice, none left out.
- * Opening takes time on a large ledger; the pauses grow with it so that looking stays a fraction of the time.
- */
-static firn_status print_all(log_run *run, firn_error *err)
-{
-    static const uint64_t pause_min_ns = 200000000;
-    firn_status status;
-
-    for (;;) {
-        uint64_t start_ns = tool_now_ns();
-        uint64_t pause_ns;
-        struct timespec pause;
-
-        status = print_pass(run, err);
-        /* Looking at a ledger that its writer changes all the time may fail: the next look is as good. */
-        if (status == FIRN_EBUSY && run->follow)
-            status = FIRN_OK;
-        if (status < 0 || !tool_output_flush() || !run->follow || (run->to > 0 && run->cursor.seq >= run->to))
-            return status;
-        pause_ns = (tool_now_ns() - start_ns) * 4;
-        if (pause_ns < pause_min_ns)
-            pause_ns = pause_min_ns;
-        pause = (struct timespec){.tv_sec = (time_t)(pause_ns / 1000000000), .tv_nsec = (long)(pause_ns % 1000000000)};
-        nanosleep(&pause, NULL);
-    }
 }
 
 int tool_cmd_log(tool_call *call)

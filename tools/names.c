@@ -48,6 +48,14 @@ firn_status tool_names_get(tool_names *names, firn_view *view, uint32_t id, cons
     return FIRN_OK;
 }
 
+bool tool_names_known(const tool_names *names, uint32_t id, const char **out_name)
+{
+    if (id >= names->capacity || names->by_id[id] == NULL)
+        return false;
+    *out_name = names->by_id[id];
+    return true;
+}
+
 void tool_names_done(tool_names *names)
 {
     for (size_t i = 0; i < names->capacity; i++)

@@ -20,7 +20,9 @@ struct firn_ledger {
     const frn_apply_table *applies;
     bool writable;
     _Atomic bool closing;  /**< Set by firn_close(): callbacks that it still runs submit in vain. */
-    uint64_t rows_seq_max; /**< Rows reach no further: damage was met when they were built; else UINT64_MAX. */
+    _Atomic uint64_t rows_seq_max; /**< Rows reach no further: damage was met when they were built; else UINT64_MAX. */
+    /** Takes in what another process wrote; any thread. NULL: writable, or there are no threads that could wait. */
+    firn_status (*follow)(firn_ledger *ledger, firn_error *err);
     frn_trace trace;
     frn_answers answers;
     frn_digests digests;
@@ -31,8 +33,9 @@ struct firn_ledger {
 static inline uint64_t frn_rows_position(const firn_ledger *ledger)
 {
     uint64_t durable = frn_log_durable(ledger->log);
+    uint64_t rows = atomic_load(&ledger->rows_seq_max);
 
-    return durable < ledger->rows_seq_max ? durable : ledger->rows_seq_max;
+    return durable < rows ? durable : rows;
 }
 
 #endif

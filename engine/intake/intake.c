@@ -37,7 +37,7 @@ static firn_status wrap_call(const frn_call *call, firn_status status, firn_erro
     return frn_wrap(err, status, "%s", call->what);
 }
 
-static firn_cursor cursor_at(const frn_log *log, uint64_t seq)
+static firn_cursor cursor_at(frn_log *log, uint64_t seq)
 {
     firn_cursor cursor = {.seq = seq};
 

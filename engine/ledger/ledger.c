@@ -27,6 +27,7 @@ static void house_free(frn_house *house)
     frn_digests_done(&house->core.digests);
     frn_answers_done(&house->core.answers);
     frn_index_close(house->core.index);
+    frn_mutex_done(&house->following);
     frn_free(heap, house);
 }
 
@@ -41,6 +42,7 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
         return frn_fail(err, FIRN_ENOMEM, "ledger");
     }
     memset(house, 0, sizeof *house);
+    frn_mutex_init(&house->following);
     house->io = seam->io;
     house->core.heap = seam->heap;
     house->core.applies = &frn_stores;
@@ -149,9 +151,10 @@ static firn_status rows_build(frn_house *house, const firn_options *options, fir
     frn_log_stat(house->core.log, &stats);
     told.bytes_total = stats.log_size;
     status = frn_replay_run(&replay, house->core.log, 1, frn_log_durable(house->core.log), &told, &own);
-    house->core.rows_seq_max = UINT64_MAX;
+    house->rows_seq = replay.last_seq;
+    atomic_store(&house->core.rows_seq_max, UINT64_MAX);
     if (status == FIRN_ECORRUPT && !house->core.writable) {
-        house->core.rows_seq_max = replay.last_seq;
+        atomic_store(&house->core.rows_seq_max, replay.last_seq);
         house->damage = own;
         status = FIRN_OK;
     }
@@ -179,6 +182,9 @@ static firn_status log_begin(frn_house *house, const frn_ledger_seam *seam, cons
     }
     house->core.answers.log = house->core.log;
     status = rows_build(house, options, err);
+    if (status == FIRN_OK && seam->threads && !house->core.writable) {
+        house->core.follow = frn_ledger_follow;
+    }
     if (status == FIRN_OK && key_age_is_due(house, options)) {
         status = firn_key_age_set(&house->core, options->key_age_ns, NULL, err);
     }
@@ -295,6 +301,11 @@ void frn_ledger_abandon(firn_ledger *ledger)
 bool frn_ledger_step_make(firn_ledger *ledger)
 {
     return frn_log_step_make(ledger->log);
+}
+
+firn_status frn_ledger_step_follow(firn_ledger *ledger, firn_error *err)
+{
+    return frn_ledger_follow(ledger, err);
 }
 
 bool frn_ledger_step_drive(firn_ledger *ledger)

@@ -30,6 +30,9 @@ bool frn_ledger_step_make(firn_ledger *ledger); /**< Make a bit of a spare segme
 bool frn_ledger_step_drive(
     firn_ledger *ledger); /**< Send what is gathered, take one round of completions, answer calls. */
 
+/** Open for reading: take in what became durable since. See firn_wait() for statuses. */
+firn_status frn_ledger_step_follow(firn_ledger *ledger, firn_error *err) FIRN_NODISCARD;
+
 /** Rebuild the index from the log and compare it with the live one at the durable position: FIRN_OK or FIRN_EINVARIANT.
  */
 firn_status frn_ledger_check(firn_ledger *ledger, firn_error *err) FIRN_NODISCARD;

@@ -30,13 +30,19 @@ typedef struct frn_house {
     frn_driver driver;
     uint64_t replayed_records;
     uint64_t replay_ns;
-    firn_error damage; /**< Why rows_seq_max was lowered; else status FIRN_OK. */
+    frn_mutex following; /**< Held while rows are applied that another process wrote; guards what follows, and the
+                              write side of the index. */
+    uint64_t rows_seq;   /**< The last record that was applied. */
+    firn_error damage;   /**< Why rows_seq_max was lowered; else status FIRN_OK. */
 } frn_house;
 
 static inline frn_house *frn_house_of(firn_ledger *ledger)
 {
     return (frn_house *)(void *)ledger;
 }
+
+/** Reading: takes in what became durable since. See firn_wait() for statuses. Any thread. */
+firn_status frn_ledger_follow(firn_ledger *ledger, firn_error *err) FIRN_NODISCARD;
 
 /** Which store owns which block of kinds. */
 extern const frn_apply_table frn_stores;

@@ -23,12 +23,15 @@ static firn_status stat_fill(frn_house *house, firn_stats *stats, firn_error *er
     stats->replayed_records = house->replayed_records;
     stats->replay_ns = house->replay_ns;
     stats->writable = ledger->writable;
+    /* The write side of the index belongs to who appends, or else to who follows. */
+    frn_mutex_lock(&house->following);
     if (stats->damage.status == FIRN_OK) {
         stats->damage = house->damage;
     }
     frn_log_lock(ledger->log);
     status = frn_apply_streams_count(ledger->index, &stats->streams_count, err);
     frn_log_unlock(ledger->log);
+    frn_mutex_unlock(&house->following);
     return status;
 }
 

@@ -324,6 +324,8 @@ static uint32_t advance(frn_log *log)
         }
         if (atomic_load(&log->poisoned) == 0) {
             atomic_store_explicit(&log->durable, group->next_seq - 1, memory_order_release);
+            log->durable_segment = group->segment->number;
+            log->durable_offset = group->offset + group->size;
         }
         frn_free(log->heap, group->big);
         group->big = NULL;
@@ -402,6 +404,9 @@ static bool take_round(frn_log *log, int64_t timeout_ns)
     frn_flight_seal(log);
     frn_mutex_unlock(&log->tail);
     wake_finished(log, finished);
+    if (finished != 0) {
+        frn_publish_moved(log);
+    }
     (void)tell(log, finished != 0);
     return true;
 }

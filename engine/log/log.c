@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log.c — the life of a log: create, open, close; its positions, its history and its figures. */
+/* log.c — the life of a log: create, open, close. */
 #include "engine/log/log.h"
 
 #include "engine/log/recovery.h"
@@ -105,6 +105,8 @@ static void segments_free(frn_log *log, frn_segments *segments)
 
 static void log_free(frn_log *log)
 {
+    frn_publish_drop(log);
+    frn_refresh_drop(log);
     frn_log_files_close(log);
     for (unsigned i = 0; i < log->spares_count; i++) {
         frn_segment_free(log, log->spares[i]);
@@ -266,6 +268,10 @@ static void take_positions(frn_log *log, const frn_recovery *r, uint64_t durable
     log->last_crc = r->last_crc;
     log->last_time_ns = r->last_time_ns;
     log->damage = r->damage;
+    if (log->segments.count > 0) {
+        log->durable_segment = log->segments.at[log->segments.count - 1]->number;
+        log->durable_offset = log->segments.at[log->segments.count - 1]->end_offset;
+    }
 }
 
 /* Memory and the kernel's part of the queue. */
@@ -336,7 +342,16 @@ static firn_status open_for_writing(frn_log *log, firn_error *err)
         status = frn_recovery_settle(&r, &found, err);
     }
     frn_recovery_done(&r);
-    return status == FIRN_OK ? frn_maker_start(log, err) : status;
+    if (status == FIRN_OK) {
+        status = frn_publish_start(log, err);
+    }
+    if (status == FIRN_OK) {
+        status = frn_maker_start(log, err);
+        if (status < 0) {
+            frn_publish_stop(log);
+        }
+    }
+    return status;
 }
 
 /* One look at a log that may have a live writer. *out_again: what was read did not fit together. */
@@ -344,9 +359,17 @@ static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, 
                         bool *out_again, firn_error *err)
 {
     frn_recovery r = {.log = log, .live = live};
+    fmt_positions positions;
+    frn_file *file = NULL;
+    /* Before the manifest: it then names the segment that they are about, and the groups up to there are whole. */
+    bool published = live && frn_positions_read(log->io, &file, &positions);
     uint64_t durable;
-    firn_status status = frn_manifest_read(log, out_found, err);
+    firn_status status;
 
+    if (file != NULL) {
+        log->io->ops->file_close(file);
+    }
+    status = frn_manifest_read(log, out_found, err);
     *out_again = live && status == FIRN_OK && out_found->best < 0;
     *out_tail_bytes = 0;
     if (status == FIRN_OK) {
@@ -354,6 +377,9 @@ static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, 
     }
     if (status < 0) {
         return status;
+    }
+    if (published && frn_positions_fit(log, &positions)) {
+        r.witness = positions.durable;
     }
     status = frn_recovery_scan(&r, err);
     if (status == FIRN_OK) {
@@ -427,6 +453,7 @@ firn_status frn_log_look(frn_heap *heap, frn_io *io, const frn_log_options *opti
 
 firn_status frn_log_open(frn_heap *heap, frn_io *io, const frn_log_options *options, frn_log **out_log, firn_error *err)
 {
+    uint8_t print[FRN_MANIFEST_PRINT];
     frn_manifest_found found;
     uint64_t tail_bytes;
     bool live;
@@ -434,7 +461,14 @@ firn_status frn_log_open(frn_heap *heap, frn_io *io, const frn_log_options *opti
     firn_status status;
 
     if (options->read_only) {
-        return frn_log_look(heap, io, options, out_log, &found, &live, &tail_bytes, err);
+        frn_refresh_print(io, print);
+        status = frn_log_look(heap, io, options, &log, &found, &live, &tail_bytes, err);
+        if (status == FIRN_OK) {
+            log->refresh.at_rest = !live;
+            memcpy(log->refresh.print, print, sizeof print);
+            *out_log = log;
+        }
+        return status;
     }
     log = log_new(heap, io, options);
     if (log == NULL) {
@@ -503,6 +537,7 @@ firn_status frn_log_close(frn_log *log, firn_error *err)
         frn_mutex_unlock(&log->tail);
         frn_maker_stop(log);
         drain(log);
+        frn_publish_stop(log);
         if (atomic_load(&log->poisoned) > 0) {
             status = FIRN_EPOISONED;
             if (err != NULL) {
@@ -523,129 +558,4 @@ void frn_log_abandon(frn_log *log)
 {
     assert(!log->options.threads);
     log_free(log);
-}
-
-/* ---- positions and history ---- */
-
-uint64_t frn_log_durable(const frn_log *log)
-{
-    return atomic_load_explicit(&log->durable, memory_order_acquire);
-}
-
-uint64_t frn_log_allocated(const frn_log *log)
-{
-    return atomic_load_explicit(&log->allocated, memory_order_acquire);
-}
-
-int frn_log_poisoned(const frn_log *log)
-{
-    int poisoned = atomic_load(&log->poisoned);
-
-    return poisoned > 0 ? poisoned : 0;
-}
-
-const uint8_t *frn_log_id(const frn_log *log)
-{
-    return log->ledger_id;
-}
-
-/* The history does not change while a log is open: recovery settled it. */
-uint64_t frn_log_incarnation(const frn_log *log)
-{
-    return log->manifest.incarnations[log->manifest.incarnations_count - 1].number;
-}
-
-uint64_t frn_log_incarnation_of(const frn_log *log, uint64_t seq)
-{
-    uint32_t low = 0, high = log->manifest.incarnations_count;
-
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (log->manifest.incarnations[middle].first_seq <= seq) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return log->manifest.incarnations[low].number;
-}
-
-firn_status frn_log_cursor_check(const frn_log *log, const firn_cursor *cursor, firn_error *err)
-{
-    static const firn_cursor beginning;
-
-    if (memcmp(cursor, &beginning, sizeof beginning) == 0) {
-        return FIRN_OK;
-    }
-    if (memcmp(cursor->ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) != 0) {
-        return frn_fail_detail(err, FIRN_ECONFLICT, FIRN_DETAIL_CURSOR, "cursor: of another ledger");
-    }
-    if (cursor->seq > frn_log_allocated(log) ||
-        (cursor->seq > 0 && frn_log_incarnation_of(log, cursor->seq) != cursor->incarnation)) {
-        (void)frn_fail_detail(err, FIRN_ECONFLICT, FIRN_DETAIL_CURSOR,
-                              "cursor: seq %" PRIu64 " of incarnation %" PRIu64 " is not in the history", cursor->seq,
-                              cursor->incarnation);
-        return frn_place(err, FIRN_ECONFLICT, 0, 0, cursor->seq);
-    }
-    return FIRN_OK;
-}
-
-void frn_log_stat(frn_log *log, firn_stats *stats)
-{
-    const fmt_manifest *manifest = &log->manifest;
-    frn_io_facts facts;
-
-    log->io->ops->facts(log->io, &facts);
-    memcpy(stats->ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE);
-    stats->writable = !log->options.read_only;
-    stats->was_clean = log->was_clean;
-    stats->segment_size = log->segment_size;
-    stats->alignment = log->alignment;
-    stats->durable_method = log->method;
-    stats->damage = log->damage;
-    stats->direct = facts.direct;
-    stats->io_path = facts.path;
-    stats->layout_guarantee = facts.layout_guarantee;
-    stats->ring_bytes_completed = facts.ring_bytes;
-    memcpy(stats->io_note, facts.note, sizeof stats->io_note);
-    /* History and cuts are settled when the log is opened; the maker's lock, held while a segment is filled, is not for
-     * us. */
-    stats->format_version = manifest->version;
-    stats->incarnation = frn_log_incarnation(log);
-    stats->incarnations_count = manifest->incarnations_count;
-    stats->cuts_count = (uint32_t)manifest->cuts_total;
-    if (manifest->cuts_count > 0) {
-        stats->last_cut = manifest->cuts[0];
-    }
-    stats->bytes_filled = atomic_load_explicit(&log->bytes_filled, memory_order_relaxed);
-    frn_mutex_lock(&log->tail);
-    stats->poisoned_errno = frn_log_poisoned(log);
-    stats->allocated_seq = frn_log_allocated(log);
-    stats->durable_seq = frn_log_durable(log);
-    stats->records_count = stats->durable_seq;
-    stats->segments_spare = log->spares_count;
-    stats->groups_written = log->groups_written;
-    stats->batches_written = log->batches_written;
-    stats->records_written = log->records_written;
-    stats->bytes_written = log->bytes_written;
-    frn_mutex_lock(&log->list);
-    stats->segments_count = 0;
-    stats->log_size = 0;
-    for (size_t i = 0; i < log->segments.count; i++) {
-        if (log->segments.at[i]->counts.groups > 0) {
-            stats->segments_count++;
-            stats->log_size += log->segments.at[i]->end_offset;
-        }
-    }
-    frn_mutex_unlock(&log->list);
-    frn_mutex_unlock(&log->tail);
-}
-
-size_t frn_log_cuts(frn_log *log, firn_cut *cuts, size_t cuts_max)
-{
-    size_t count = log->manifest.cuts_count < cuts_max ? log->manifest.cuts_count : cuts_max;
-
-    memcpy(cuts, log->manifest.cuts, count * sizeof *cuts);
-    return count;
 }

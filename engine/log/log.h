@@ -66,11 +66,23 @@ uint64_t frn_log_durable(const frn_log *log);   /**< Last durable seq; 0 none. *
 uint64_t frn_log_allocated(const frn_log *log); /**< Last seq given out. */
 int frn_log_poisoned(const frn_log *log);       /**< errno, or 0. */
 const uint8_t *frn_log_id(const frn_log *log);  /**< FIRN_LEDGER_ID_SIZE bytes, until close. */
-uint64_t frn_log_incarnation(const frn_log *log);
+uint64_t frn_log_incarnation(frn_log *log);
 /** The incarnation that owns seq. */
-uint64_t frn_log_incarnation_of(const frn_log *log, uint64_t seq);
+uint64_t frn_log_incarnation_of(frn_log *log, uint64_t seq);
 /** FIRN_OK, or FIRN_ECONFLICT with detail CURSOR; an all-zero cursor is the beginning of any ledger. */
-firn_status frn_log_cursor_check(const frn_log *log, const firn_cursor *cursor, firn_error *err) FIRN_NODISCARD;
+firn_status frn_log_cursor_check(frn_log *log, const firn_cursor *cursor, firn_error *err) FIRN_NODISCARD;
+
+/**
+ * Read only: find out what became durable since. One thread at a time; beside any readers.
+ *
+ * *out_durable: up to there records can be read with frn_log_reader_next(); frn_log_durable() says so only after
+ * frn_log_expose(), so that who keeps rows can apply the records in between. Not lower than frn_log_durable().
+ * @return FIRN_OK, also when there is nothing to be seen just now; FIRN_ECONFLICT with detail CURSOR: what was exposed
+ *   is not in the history any more, open the ledger again; FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM.
+ */
+firn_status frn_log_refresh(frn_log *log, uint64_t *out_durable, firn_error *err) FIRN_NODISCARD;
+/** Moves frn_log_durable() to a seq that a refresh gave, and wakes those who wait for it. */
+void frn_log_expose(frn_log *log, uint64_t durable);
 
 /* Appending. All of these with the tail lock held, except where said. */
 void frn_log_lock(frn_log *log);

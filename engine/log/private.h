@@ -15,6 +15,7 @@
 #include "engine/log/log.h"
 #include "format/group.h"
 #include "format/manifest.h"
+#include "format/positions.h"
 #include "format/segment.h"
 
 enum {
@@ -108,6 +109,28 @@ typedef enum frn_make_stage {
     FRN_MAKE_HEADER /**< Named: its header, and it is ready. */
 } frn_make_stage;
 
+enum {
+    FRN_MANIFEST_PRINT = 256 /**< Bytes from the beginnings of both slots. */
+};
+
+/** What publishes the positions of a log that is written; see positions.c. */
+typedef struct frn_publish {
+    frn_file *file; /**< NULL: it could not be made or written. Publisher only, as told. */
+    uint64_t told;  /**< The durable seq last written. */
+    frn_thread thread;
+    frn_word word; /**< Changes to wake the publisher, and to stop it. */
+    atomic_bool asleep;
+    atomic_bool stopping;
+} frn_publish;
+
+/** What a log that is open for reading keeps between two refreshes; see refresh.c. */
+typedef struct frn_refresh {
+    frn_file *lock_file; /**< Open to test the lock; NULL: not yet. */
+    frn_file *positions_file;
+    bool at_rest;                      /**< Nobody wrote at the last look, and everything was seen. */
+    uint8_t print[FRN_MANIFEST_PRINT]; /**< The manifest of that look. */
+} frn_refresh;
+
 struct frn_log {
     frn_heap *heap;
     frn_io *io;
@@ -155,15 +178,18 @@ struct frn_log {
     firn_error make_error;      /**< Why the last attempt to make a segment failed; status FIRN_OK: it did not. */
     frn_segments sealing;       /**< Closed, footer not finished, in order. */
     uint32_t last_crc;          /**< crc of the last group sent. */
+    uint64_t durable_segment;   /**< Where the last durable group stands, 0 if there is none; */
+    uint64_t durable_offset;    /**< and where it ends. */
     int64_t last_time_ns;
     bool closing;
     firn_error poison_error;
     uint64_t groups_written, batches_written, records_written;
 
-    _Atomic uint64_t bytes_written; /**< Groups, headers, footers, manifests. */
+    _Atomic uint64_t bytes_written; /**< Groups, headers, footers, manifests, positions. */
     _Atomic uint64_t bytes_filled;  /**< Zeros that went through write calls. */
     _Atomic uint64_t allocated;
     _Atomic uint64_t durable;
+    _Atomic uint64_t ahead; /**< Read only: the segments are known up to here, which may be more than is exposed. */
     _Atomic int poisoned;
     frn_word room; /**< Changes when a refused reserve may succeed. */
     _Atomic uint32_t room_waiters;
@@ -171,6 +197,9 @@ struct frn_log {
     _Atomic uint32_t turn_waiters;
     frn_word grow; /**< Those sleep here who wait for a record that is not allocated. */
     _Atomic uint32_t grow_waiters;
+
+    frn_publish publish; /**< Writing. */
+    frn_refresh refresh; /**< Reading; one thread at a time. */
 
     frn_mutex reap;
     atomic_bool reaping; /**< A thread may be asleep in the seam's reap. */
@@ -183,7 +212,7 @@ struct frn_log {
     unsigned files_count;
     uint64_t files_clock;
 
-    /* Fixed once open, or by the maker lock in a change of the history. */
+    /* Fixed once open; a refresh of a log that is read changes them, and the manifest, under the list lock. */
     bool was_clean;
     firn_error damage; /**< Read-only with damage; else status FIRN_OK. */
 };
@@ -196,6 +225,7 @@ void frn_segment_name(uint64_t number, char out[FRN_SEGMENT_NAME_SIZE]);
 /** The number in a segment's file name; 0 if it is no such name. */
 uint64_t frn_segment_number(const char *name);
 #define FRN_LOCK_NAME "lock"
+#define FRN_POSITIONS_NAME "positions"
 extern const char *const frn_manifest_names[2];
 
 static inline uint64_t frn_align_up(uint64_t value, uint64_t alignment)
@@ -262,6 +292,27 @@ void frn_flight_seal(frn_log *log);
 void frn_log_room_changed(frn_log *log);
 /** Stops writing for good. Any lock but list. Wakes everybody (futex words only). */
 void frn_log_poison(frn_log *log, int os_errno, const firn_error *why);
+
+/* positions.c, stat.c. */
+
+/** Opens the file, writes the first positions, starts the thread. Only that the thread does not start is an error. */
+firn_status frn_publish_start(frn_log *log, firn_error *err) FIRN_NODISCARD;
+/** Durable moved. No lock but reap. */
+void frn_publish_moved(frn_log *log);
+/** Ends the thread and writes the last positions. Nothing if it was not started. */
+void frn_publish_stop(frn_log *log);
+/** Closes the file as it is. */
+void frn_publish_drop(frn_log *log);
+/** Reads what a writer published; *file is opened if it is NULL. False: there is nothing good to read. */
+bool frn_positions_read(frn_io *io, frn_file **file, fmt_positions *out_positions);
+/** Whether positions are of the ledger and the incarnation that the manifest ends with. */
+bool frn_positions_fit(const frn_log *log, const fmt_positions *positions);
+
+/* refresh.c. */
+
+/** Notes the manifest as it is on disk, before it is looked at. */
+void frn_refresh_print(frn_io *io, uint8_t out_print[FRN_MANIFEST_PRINT]);
+void frn_refresh_drop(frn_log *log);
 
 /* recover.c. */
 

@@ -118,6 +118,7 @@ static firn_status load_group(frn_log_reader *reader, firn_error *err)
 {
     frn_walk *walk = &reader->walk;
     uint64_t durable = frn_log_durable(reader->log);
+    uint64_t ahead = atomic_load(&reader->log->ahead);
     fmt_verdict verdict = FMT_SHORT;
     firn_status status = FIRN_OK;
 
@@ -137,7 +138,7 @@ static firn_status load_group(frn_log_reader *reader, firn_error *err)
             verdict = reader->data == NULL ? FMT_SHORT : FMT_OK;
         }
         if (walk->bytes_read != before) {
-            reader->settled = durable;
+            reader->settled = ahead > durable ? ahead : durable;
         } else if (verdict == FMT_OK && reader->group.next_seq - 1 > reader->settled) {
             verdict = FMT_SHORT;
         }

@@ -222,7 +222,7 @@ static void check_footer(struct verify *v, frn_segment *segment, const frn_segme
 /* Whether the footer of a segment without a good one was certainly written once. */
 static bool footer_was_written(const struct verify *v, size_t index)
 {
-    const frn_log *log = v->log;
+    frn_log *log = v->log;
     const frn_segment *segment = log->segments.at[index];
 
     /* Footers of an incarnation are written in order, and all of them before the clean mark of the last one. */

@@ -3,6 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/intake/core.h"
 #include "engine/intake/deadline.h"
+#include "engine/read/follow.h"
 #include "engine/read/record.h"
 
 #include <string.h>
@@ -37,18 +38,26 @@ firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, fir
     if (frn_log_durable(ledger->log) > seq) {
         return FIRN_OK;
     }
+    if (timeout_ns == 0) {
+        status = frn_follow(ledger, err);
+        if (status != FIRN_OK || frn_log_durable(ledger->log) > seq) {
+            return status < 0 ? frn_wrap(err, status, "wait") : status;
+        }
+    }
     if (timeout_ns == 0 || seq == UINT64_MAX) {
         poisoned = frn_log_poisoned(ledger->log);
         return poisoned != 0 ? frn_wrap(err, frn_answer_poisoned(err, poisoned), "wait") : FIRN_TIMEOUT;
     }
-    status = frn_log_wait(ledger->log, seq + 1, frn_deadline(timeout_ns), err);
+    status = frn_follow_wait(ledger, seq + 1, frn_deadline(timeout_ns), err);
     return status < 0 ? frn_wrap(err, status, "wait") : status;
 }
 
 void firn_position(firn_ledger *ledger, firn_cursor *out_cursor)
 {
+    firn_status status = frn_follow(ledger, NULL);
     uint64_t seq = frn_log_durable(ledger->log);
 
+    (void)status; /* The position up to which this handle came is one in any case. */
     *out_cursor = (firn_cursor){.seq = seq};
     memcpy(out_cursor->ledger_id, frn_log_id(ledger->log), sizeof out_cursor->ledger_id);
     out_cursor->incarnation = seq == 0 ? frn_log_incarnation(ledger->log) : frn_log_incarnation_of(ledger->log, seq);

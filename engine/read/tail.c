@@ -10,6 +10,7 @@
 #include "engine/intake/core.h"
 #include "engine/intake/deadline.h"
 #include "engine/intake/options.h"
+#include "engine/read/follow.h"
 #include "engine/read/record.h"
 
 /* Used by one thread at a time. */
@@ -70,9 +71,18 @@ firn_status firn_tail_next(firn_tail *tail, int64_t timeout_ns, firn_record *out
             return status < 0 ? frn_wrap(err, status, "tail") : status;
         }
         if (timeout_ns == 0) {
+            uint64_t before = frn_log_durable(log);
+
+            status = frn_follow(tail->source.ledger, err);
+            if (status == FIRN_OK && frn_log_durable(log) > before) {
+                continue;
+            }
+            if (status < 0) {
+                return frn_wrap(err, status, "tail");
+            }
             return frn_log_poisoned(log) != 0 ? frn_answer_poisoned(err, frn_log_poisoned(log)) : FIRN_TIMEOUT;
         }
-        status = frn_log_wait(log, tail->source.next_seq, deadline_ns, err);
+        status = frn_follow_wait(tail->source.ledger, tail->source.next_seq, deadline_ns, err);
         if (status != FIRN_OK) {
             return status < 0 ? frn_wrap(err, status, "tail") : status;
         }

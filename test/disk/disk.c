@@ -131,9 +131,8 @@ uint64_t disk_hash(const disk *d)
 
 disk *disk_copy(const disk *d)
 {
-    disk_cut_plan plan = {.how = DISK_CUT_NONE, .seed = d->dice.state};
+    disk_cut_plan plan = {.how = DISK_CUT_ALL, .seed = d->dice.state};
 
-    assert(disk_open_effects(d) == 0);
     return disk_cut(d, &plan);
 }
 

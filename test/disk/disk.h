@@ -200,7 +200,7 @@ void disk_copy_file(disk *d, const char *to, const disk *from_disk, const char *
 /** Each name of the cache, in the order of creation. */
 void disk_names(const disk *d, void (*fn)(void *arg, const char *name, uint64_t size), void *arg);
 
-/** A disk with the same durable content and nothing else; no effects may be open. */
+/** A disk with the same content, all of it durable, and nothing else. */
 disk *disk_copy(const disk *d);
 
 #endif

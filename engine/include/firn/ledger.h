@@ -17,7 +17,7 @@ typedef enum firn_open_mode {
     FIRN_OPEN_WRITE = 0,  /**< Read and write; the ledger must exist. One writer at a time. */
     FIRN_OPEN_CREATE = 1, /**< Like FIRN_OPEN_WRITE, and creates the ledger if there is none. */
     FIRN_OPEN_NEW = 2,    /**< Creates the ledger; FIRN_EEXISTS if there is one. */
-    FIRN_OPEN_READ = 3    /**< Read only: takes no lock, changes no byte. */
+    FIRN_OPEN_READ = 3    /**< Read only: takes no lock, changes no byte; follows a writer in another process. */
 } firn_open_mode;
 
 /** Which way bytes take to the disk. */
@@ -140,7 +140,7 @@ typedef struct firn_stats {
     uint64_t groups_written; /**< Since open, as the four below. */
     uint64_t batches_written;
     uint64_t records_written;
-    uint64_t bytes_written;        /**< Bytes of groups, headers, footers, manifests; zero-filling not counted. */
+    uint64_t bytes_written;        /**< Bytes of groups, headers, footers, manifests, positions; not zero-filling. */
     uint64_t bytes_filled;         /**< Bytes of zero-filling that went through write calls. */
     uint64_t ring_bytes_completed; /**< Bytes of writes completed by io_uring; 0 on other backends. */
     uint64_t replayed_records;     /**< Records that opening replayed into the index. */
@@ -171,13 +171,17 @@ FIRN_API FIRN_NODISCARD firn_status firn_stat_cuts(firn_ledger *ledger, firn_cut
  */
 FIRN_API FIRN_NODISCARD firn_status firn_sync(firn_ledger *ledger, firn_error *err);
 
-/** The position of the last durable record, as a cursor. */
+/** The position of the last durable record, as a cursor. Open for reading, it looks for what another process wrote;
+    what is opened later (scan, view) reaches at least as far. */
 FIRN_API void firn_position(firn_ledger *ledger, firn_cursor *out_cursor);
 
 /**
- * Wait until a record after seq is durable.
+ * Wait until a record after seq is durable, written by this process or, on a handle that is open for reading, by
+ * another one: that is found out by looking, at the latest 50 ms after it could be known.
  * @param timeout_ns  < 0: for ever; 0: only look.
- * @return FIRN_OK; FIRN_TIMEOUT; FIRN_EPOISONED: no further record will ever come from this handle.
+ * @return FIRN_OK; FIRN_TIMEOUT; FIRN_EPOISONED: no further record will ever come from this handle. Open for reading
+ *   also FIRN_ECONFLICT (detail CURSOR): the ledger's history was exchanged, open it again; FIRN_ECORRUPT, FIRN_EIO,
+ *   FIRN_ENOMEM, FIRN_ETOOBIG: what is new cannot be read or applied, a later call tries again.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, firn_error *err);
 

@@ -62,7 +62,7 @@ FIRN_API FIRN_NODISCARD firn_status firn_tail_open(firn_ledger *ledger, const fi
 /**
  * The next record, waited for if need be: timeout_ns < 0 for ever, 0 not at all.
  * @return As firn_scan_next(), but FIRN_TIMEOUT instead of FIRN_END; FIRN_EPOISONED: all durable
- *   records were given and none will come.
+ *   records were given and none will come. Open for reading, waiting may fail as firn_wait() does.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_tail_next(firn_tail *tail, int64_t timeout_ns, firn_record *out_record,
                                                    firn_error *err);
