@@ -53,6 +53,7 @@ static void invite(audience *a, bench *b, history *h)
     a->readers.options.mode = FIRN_OPEN_READ;
     a->visitor.options.mode = FIRN_OPEN_WRITE;
     for (a->count = 0; a->count < readers; a->count++) {
+        a->readers.follows = a->count % 2 == 0;
         a->pids[a->count] = process_start(reader_run, &a->readers);
     }
 }
@@ -148,12 +149,13 @@ int main(int argc, char **argv)
         run_ledger(&b, c.seed + done / CUTS_OF_LEDGER, left < CUTS_OF_LEDGER ? (unsigned)left : CUTS_OF_LEDGER);
     }
     (void)printf("cut: seed %llu on %s: %llu power cuts, %llu recoveries judged; %llu batches acknowledged, %llu of "
-                 "them while the power was cut, 0 lost; readers were shown %llu records, 0 lost; %llu records; keys "
+                 "them while the power was cut, 0 lost; readers were shown %llu records, %llu different ones, 0 lost; "
+                 "%llu records; keys "
                  "tried again: %llu found, %llu appended\n",
                  (unsigned long long)c.seed, b.file_system, (unsigned long long)t->rounds,
                  (unsigned long long)t->judged, (unsigned long long)t->acknowledged, (unsigned long long)t->raced,
-                 (unsigned long long)t->reads, (unsigned long long)t->records, (unsigned long long)t->existing,
-                 (unsigned long long)t->appended);
+                 (unsigned long long)t->reads, (unsigned long long)t->seen, (unsigned long long)t->records,
+                 (unsigned long long)t->existing, (unsigned long long)t->appended);
     shared_free(b.shared);
     folder_remove(place.folder);
     return t->acknowledged == 0;

@@ -83,6 +83,7 @@ typedef struct history {
 
 /** A ledger that is not there yet, in a folder that is. Options and threads follow from the seed. */
 void history_init(history *h, shared *s, tally *t, uint64_t seed, const char *folder, firn_io_path io_path);
+/** All processes of the ledger are dead. */
 void history_done(history *h);
 
 /** The writer of another round. */

@@ -8,6 +8,7 @@
 typedef struct reader {
     shared *shared;
     const char *url;
+    bool follows;         /**< Stays, and is shown what comes. */
     firn_options options; /**< The mode too: a reader, or one that recovers the ledger before it reads. */
 } reader;
 
