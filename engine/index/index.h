@@ -83,7 +83,7 @@ typedef struct frn_index_stats {
     uint64_t versions_count;    /**< Versions of rows; equal to rows_count when nothing waits to be reclaimed. */
     uint64_t views_count;       /**< Open views, expired ones included. */
     uint64_t merged_seq;        /**< The mark; what is above it is the debt, which size and rows_count tell too. */
-    uint64_t below_rows_count;  /**< Rows on disk. */
+    uint64_t below_rows_count;  /**< Rows on disk; a bucket of long keys is one. */
     uint64_t below_size;        /**< Bytes of the file on disk that are in use. */
     uint64_t generations_count; /**< States on disk that something still reads, the newest included. */
 } frn_index_stats;

@@ -15,7 +15,8 @@ void frn_memory_row_tidy(frn_memory_index *memory, frn_row *row)
 {
     frn_version *newest = atomic_load_explicit(&row->newest, memory_order_relaxed);
 
-    if (newest->deleted && newest->settled && newest->older == NULL) {
+    if (newest->deleted && newest->settled && newest->older == NULL &&
+        !atomic_load_explicit(&memory->is_delta, memory_order_acquire)) {
         frn_memory_version_free(memory, newest);
         frn_memory_row_free(memory, row);
     }

@@ -4,10 +4,20 @@
  *
  * The rows of the new records are applied before the durable position shows them, so a view that is opened at that
  * position finds them, whichever thread looked. One thread at a time looks; the others wait for it.
+ *
+ * Where the index is on disk, the rows of new records gather in memory above it. When they are many, the newest state
+ * on disk takes their place; its mark may be ahead of what was published, so the log is looked at until it is there.
  */
 #include "engine/ledger/private.h"
 
 #include "engine/base/error.h"
+
+#define PAUSE_NS INT64_C(1000000)
+
+enum {
+    DELTA_RECORDS = 200000, /* So many records' rows gather in memory. */
+    TRIES = 1000
+};
 
 /* Applies the records up to last_seq. A damaged one ends the rows, not the records that can be read. */
 static firn_status apply_up_to(frn_house *house, uint64_t last_seq, firn_error *err)
@@ -33,19 +43,59 @@ static firn_status apply_up_to(frn_house *house, uint64_t last_seq, firn_error *
     return status;
 }
 
+static firn_status go_on(frn_house *house, firn_error *err)
+{
+    frn_log *log = house->core.log;
+    uint64_t durable;
+    firn_status status = frn_log_refresh(log, &durable, err);
+
+    if (status == FIRN_OK && durable > frn_log_durable(log)) {
+        status = apply_up_to(house, durable, err);
+        if (status == FIRN_OK) {
+            frn_log_expose(log, durable);
+        }
+    }
+    return status;
+}
+
+/* Lets the newest state on disk take the place of rows in memory. If it cannot be had, memory goes on. */
+static firn_status renew_index(frn_house *house, firn_error *err)
+{
+    frn_index_mark mark;
+    firn_status status = FIRN_OK;
+
+    frn_index_mark_get(house->core.index, &mark);
+    if (house->rows_seq < mark.seq + DELTA_RECORDS || house->rows_seq < house->renew_at ||
+        atomic_load(&house->core.rows_seq_max) != UINT64_MAX) {
+        return FIRN_OK;
+    }
+    house->renew_at = house->rows_seq + DELTA_RECORDS;
+    if (frn_index_refresh(house->core.index, NULL) != FIRN_OK) {
+        return FIRN_OK;
+    }
+    frn_index_mark_get(house->core.index, &mark);
+    if (mark.seq > house->rows_seq) {
+        house->rows_seq = mark.seq;
+    }
+    /* What a mark says was durable before, and the writer says so itself a few ms later. */
+    for (int i = 0; i < TRIES && status == FIRN_OK && frn_log_durable(house->core.log) < mark.seq; i++) {
+        frn_word nobody = 0;
+
+        status = go_on(house, err);
+        (void)frn_word_wait(&nobody, 0, frn_monotonic_ns() + PAUSE_NS);
+    }
+    return status;
+}
+
 firn_status frn_ledger_follow(firn_ledger *ledger, firn_error *err)
 {
     frn_house *house = frn_house_of(ledger);
-    uint64_t durable;
     firn_status status;
 
     frn_mutex_lock(&house->following);
-    status = frn_log_refresh(ledger->log, &durable, err);
-    if (status == FIRN_OK && durable > frn_log_durable(ledger->log)) {
-        status = apply_up_to(house, durable, err);
-        if (status == FIRN_OK) {
-            frn_log_expose(ledger->log, durable);
-        }
+    status = go_on(house, err);
+    if (status == FIRN_OK && house->index_on_disk) {
+        status = renew_index(house, err);
     }
     frn_mutex_unlock(&house->following);
     return status;

@@ -4,12 +4,26 @@
 
 #include "engine/base/error.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#define INDEX_FOLDER "/index"
+
 static firn_status folder_open(frn_ground *ground, const char *path, const frn_io_options *options, firn_error *err)
 {
     firn_status status = frn_io_open_folder(&ground->heap, path, options, &ground->io, err);
 
     if (status == FIRN_ENOTFOUND && err != NULL) {
         err->detail = FIRN_DETAIL_NOT_A_LEDGER;
+    }
+    if (status == FIRN_OK) {
+        size_t size = strlen(path) + sizeof INDEX_FOLDER;
+
+        ground->index_folder = frn_alloc(&ground->heap, size);
+        if (ground->index_folder == NULL) {
+            return frn_fail(err, FIRN_ENOMEM, "heap");
+        }
+        (void)snprintf(ground->index_folder, size, "%s%s", path, INDEX_FOLDER);
     }
     return status;
 }
@@ -62,6 +76,7 @@ void frn_ground_close(frn_ground *ground)
     if (ground->io != NULL) {
         ground->io->ops->close(ground->io);
     }
+    frn_free(&ground->heap, ground->index_folder);
     frn_mem_disk_release(ground->disk);
     frn_free(frn_process_heap(), ground);
 }

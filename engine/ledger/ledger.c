@@ -28,6 +28,8 @@ static void house_free(frn_house *house)
     frn_answers_done(&house->core.answers);
     frn_index_close(house->core.index);
     frn_mutex_done(&house->following);
+    frn_mutex_done(&house->merger.busy);
+    frn_free(heap, house->index_folder);
     frn_free(heap, house);
 }
 
@@ -43,7 +45,9 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     }
     memset(house, 0, sizeof *house);
     frn_mutex_init(&house->following);
+    frn_mutex_init(&house->merger.busy);
     house->io = seam->io;
+    house->options = *options;
     house->core.heap = seam->heap;
     house->core.applies = &frn_stores;
     house->core.writable = writable;
@@ -52,10 +56,9 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     frn_intake_init(&house->core.intake, seam->heap);
     status = frn_answers_init(&house->core.answers, seam->heap, writable ? options->outstanding_max : 1,
                               options->progress == FIRN_PROGRESS_MANUAL, err);
-    if (status == FIRN_OK) {
-        frn_index_options index = {.size_max = options->index_size_max, .view_age_max_ns = options->view_age_max_ns};
-
-        status = frn_index_open_memory(seam->heap, &index, &house->core.index, err);
+    if (status == FIRN_OK && seam->index_folder != NULL) {
+        house->index_folder = frn_strdup(seam->heap, seam->index_folder);
+        status = house->index_folder == NULL ? frn_fail(err, FIRN_ENOMEM, "ledger") : FIRN_OK;
     }
     if (status != FIRN_OK) {
         house_free(house);
@@ -73,6 +76,7 @@ static void progress(void *arg, uint64_t durable, int poisoned)
     (void)poisoned; /* The answers ask the log themselves. */
     frn_index_durable(house->core.index, durable);
     frn_answers_deliver(&house->core.answers);
+    frn_merger_moved(&house->merger, durable);
 }
 
 static frn_log_options log_options(const frn_ledger_seam *seam, const firn_options *options, frn_house *house)
@@ -90,6 +94,8 @@ static frn_log_options log_options(const frn_ledger_seam *seam, const firn_optio
         .trace = house->core.trace,
         .progress = progress,
         .progress_arg = house,
+        .witness = frn_rows_witness,
+        .witness_arg = house,
     };
 }
 
@@ -138,34 +144,6 @@ static bool key_age_is_due(const frn_house *house, const firn_options *options)
            options->key_age_ns != FRN_KEY_AGE_DEFAULT_NS && frn_log_allocated(house->core.log) == 0;
 }
 
-/* A reader of a log that turns out damaged keeps the rows up to there; a writer is refused. */
-static firn_status rows_build(frn_house *house, const firn_options *options, firn_error *err)
-{
-    frn_replay replay = {.index = house->core.index};
-    firn_stats stats = {0};
-    frn_replay_told told = {options->replay_progress, options->replay_progress_arg, 0};
-    int64_t started_ns = house->io->ops->monotonic_ns(house->io);
-    firn_error own;
-    firn_status status;
-
-    frn_log_stat(house->core.log, &stats);
-    told.bytes_total = stats.log_size;
-    status = frn_replay_run(&replay, house->core.log, 1, frn_log_durable(house->core.log), &told, &own);
-    house->rows_seq = replay.last_seq;
-    atomic_store(&house->core.rows_seq_max, UINT64_MAX);
-    if (status == FIRN_ECORRUPT && !house->core.writable) {
-        atomic_store(&house->core.rows_seq_max, replay.last_seq);
-        house->damage = own;
-        status = FIRN_OK;
-    }
-    if (status != FIRN_OK && err != NULL) {
-        *err = own;
-    }
-    house->replayed_records = replay.records;
-    house->replay_ns = (uint64_t)(house->io->ops->monotonic_ns(house->io) - started_ns);
-    return status;
-}
-
 static firn_status log_begin(frn_house *house, const frn_ledger_seam *seam, const firn_options *options,
                              firn_error *err)
 {
@@ -181,7 +159,7 @@ static firn_status log_begin(frn_house *house, const frn_ledger_seam *seam, cons
         return status;
     }
     house->core.answers.log = house->core.log;
-    status = rows_build(house, options, err);
+    status = frn_rows_build(house, err);
     if (status == FIRN_OK && seam->threads && !house->core.writable) {
         house->core.follow = frn_ledger_follow;
     }
@@ -191,7 +169,11 @@ static firn_status log_begin(frn_house *house, const frn_ledger_seam *seam, cons
     if (status == FIRN_OK && seam->threads && house->core.writable && options->progress == FIRN_PROGRESS_AUTO) {
         status = frn_driver_start(&house->driver, &house->core.answers, err);
     }
+    if (status == FIRN_OK && house->index_on_disk && house->core.writable) {
+        status = frn_merger_start(&house->merger, &house->core, options, seam->threads, err);
+    }
     if (status != FIRN_OK) {
+        frn_driver_stop(&house->driver);
         closed = frn_log_close(house->core.log, NULL);
         (void)closed; /* The reason of the failure is the one that counts. */
         house->core.log = NULL;
@@ -244,7 +226,7 @@ firn_status firn_open(const char *url, const firn_options *options, firn_ledger 
         if (own.mode == FIRN_OPEN_WRITE && strcmp(url, "mem:") == 0) {
             own.mode = FIRN_OPEN_CREATE;
         }
-        status = frn_ledger_open_on(&(frn_ledger_seam){&ground->heap, ground->io, true}, &own, &ledger, err);
+        status = frn_ledger_open_on(&(frn_ledger_seam){&ground->heap, ground->io, true, ground->index_folder}, &own, &ledger, err);
     }
     if (status != FIRN_OK) {
         frn_ground_close(ground);
@@ -282,6 +264,7 @@ firn_status firn_close(firn_ledger *ledger, firn_error *err)
     ground = house->ground;
     if (ledger->writable) {
         answer_all(house);
+        frn_merger_stop(&house->merger);
     }
     status = frn_log_close(ledger->log, err);
     house_free(house);
@@ -306,6 +289,11 @@ bool frn_ledger_step_make(firn_ledger *ledger)
 firn_status frn_ledger_step_follow(firn_ledger *ledger, firn_error *err)
 {
     return frn_ledger_follow(ledger, err);
+}
+
+bool frn_ledger_step_merge(firn_ledger *ledger)
+{
+    return frn_merger_step(&frn_house_of(ledger)->merger);
 }
 
 bool frn_ledger_step_drive(firn_ledger *ledger)

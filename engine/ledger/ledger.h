@@ -16,6 +16,7 @@ typedef struct frn_ledger_seam {
     frn_io *io;
     bool threads; /**< false: no thread is started; progress comes from firn_poll(), blocking calls and the steps below.
                    */
+    const char *index_folder; /**< The index is kept there; its parent is there. NULL: in memory, and gone at close. */
 } frn_ledger_seam;
 
 firn_status frn_ledger_open_on(const frn_ledger_seam *seam, const firn_options *options, firn_ledger **out_ledger,
@@ -29,6 +30,7 @@ void frn_ledger_abandon(firn_ledger *ledger);
 bool frn_ledger_step_make(firn_ledger *ledger); /**< Make a bit of a spare segment. */
 bool frn_ledger_step_drive(
     firn_ledger *ledger); /**< Send what is gathered, take one round of completions, answer calls. */
+bool frn_ledger_step_merge(firn_ledger *ledger); /**< Merge what is durable into the index on disk. */
 
 /** Open for reading: take in what became durable since. See firn_wait() for statuses. */
 firn_status frn_ledger_step_follow(firn_ledger *ledger, firn_error *err) FIRN_NODISCARD;

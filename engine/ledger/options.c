@@ -12,6 +12,7 @@
 
 enum {
     OUTSTANDING_DEFAULT = 65536,
+    REPLAY_RECORDS_DEFAULT = 1024 * 1024, /* A third of a second of replay. */
     OUTSTANDING_MAX = 16 * 1024 * 1024 /* A queue of 128 MiB of pointers. */
 };
 
@@ -87,6 +88,15 @@ static firn_status numbers_check(firn_options *options, firn_error *err)
     }
     if (status == FIRN_OK) {
         status = number(&options->view_age_max_ns, "view_age_max_ns", VIEW_AGE_DEFAULT_NS, 1, UINT64_MAX, err);
+    }
+    if (status == FIRN_OK && options->mode != FIRN_OPEN_READ) {
+        status = number(&options->replay_records_max, "replay_records_max", REPLAY_RECORDS_DEFAULT, 1, UINT64_MAX, err);
+    }
+    if (status == FIRN_OK) {
+        status = number(&options->replay_bytes_max, "replay_bytes_max", 1024 * MIB, 1, UINT64_MAX, err);
+    }
+    if (status == FIRN_OK) {
+        status = number(&options->index_map_size, "index_map_size", 1024 * 1024 * MIB, MIB, UINT64_MAX, err);
     }
     if (status == FIRN_OK) {
         status = number(&options->key_age_ns, "key_age_ns", FRN_KEY_AGE_DEFAULT_NS, 1, UINT64_MAX, err);

@@ -5,6 +5,7 @@
 
 #include "engine/intake/core.h"
 #include "engine/intake/driver.h"
+#include "engine/ledger/merger.h"
 #include "engine/ledger/ledger.h"
 #include "engine/ledger/mem.h"
 #include "engine/ledger/url.h"
@@ -14,6 +15,7 @@ typedef struct frn_ground {
     frn_heap heap;
     frn_io *io;
     frn_mem_disk *disk; /**< NULL: a folder. */
+    char *index_folder; /**< Where the index of a folder is kept; NULL: a disk in memory. */
 } frn_ground;
 
 /** Heap and I/O for a URL. create: make folder or disk if missing. Statuses: see firn_open(). */
@@ -22,17 +24,30 @@ firn_status frn_ground_open(const char *text, firn_io_path path, bool create, bo
 /** NULL is accepted. Nothing of the heap is in use any more. */
 void frn_ground_close(frn_ground *ground);
 
+enum {
+    FRN_INDEX_NOTE_SIZE = sizeof ((firn_stats *)0)->index_note
+};
+
 /** An open ledger as engine/ledger sees it; a firn_ledger is its first member. Fixed while open. */
 typedef struct frn_house {
     firn_ledger core;
     frn_io *io;
     frn_ground *ground; /**< NULL: the seam is somebody else's. */
     frn_driver driver;
+    firn_options options;  /**< Read, defaults filled in. */
+    char *index_folder;    /**< NULL: the index is in memory only. */
+    bool index_asked;      /**< The index on disk was opened, or could not be. */
+    bool index_on_disk;    /**< core.index is one. */
+    firn_error index_error; /**< Why it could not be opened; else status FIRN_OK. */
+    char index_note[FRN_INDEX_NOTE_SIZE];  /**< For firn_stats. */
+    frn_merger merger;     /**< Writing, and the index is on disk. */
     uint64_t replayed_records;
     uint64_t replay_ns;
     frn_mutex following; /**< Held while rows are applied that another process wrote; guards what follows, and the
                               write side of the index. */
     uint64_t rows_seq;   /**< The last record that was applied. */
+    uint64_t renew_at;   /**< Reading: when it is reached, the index on disk is looked at again. */
+    uint64_t batches_count; /**< That opening replayed. */
     firn_error damage;   /**< Why rows_seq_max was lowered; else status FIRN_OK. */
 } frn_house;
 
@@ -43,6 +58,11 @@ static inline frn_house *frn_house_of(firn_ledger *ledger)
 
 /** Reading: takes in what became durable since. See firn_wait() for statuses. Any thread. */
 firn_status frn_ledger_follow(firn_ledger *ledger, firn_error *err) FIRN_NODISCARD;
+
+/** Opens the index on disk as the first thing that knows the ledger's id: a frn_log_witness_fn whose arg is a frn_house. */
+void frn_rows_witness(void *arg, const uint8_t *ledger_id, uint64_t *out_seq, uint64_t *out_incarnation);
+/** The log is open: makes the index hold the rows of all that is durable. See firn_open() for statuses. */
+firn_status frn_rows_build(frn_house *house, firn_error *err) FIRN_NODISCARD;
 
 /** Which store owns which block of kinds. */
 extern const frn_apply_table frn_stores;
@@ -56,6 +76,8 @@ typedef struct frn_replay {
     uint64_t batches;
     uint64_t bytes; /**< Of records, headers included. */
     uint64_t last_seq;
+    firn_status (*between)(void *arg, firn_error *err); /**< Called between batches; NULL: nobody. */
+    void *between_arg;
 } frn_replay;
 
 /** Applies the next record of the log; a frn_log_apply_fn whose arg is a frn_replay. */

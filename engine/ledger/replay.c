@@ -104,6 +104,9 @@ firn_status frn_replay_run(frn_replay *replay, frn_log *log, uint64_t first_seq,
         if (status == FIRN_OK) {
             status = frn_replay_record(replay, &record, err);
         }
+        if (status == FIRN_OK && !replay->open && replay->between != NULL) {
+            status = replay->between(replay->between_arg, err);
+        }
         if (status == FIRN_OK && replay->records % TOLD_EVERY == 0) {
             status = tell(replay, told, err);
         }

@@ -19,6 +19,12 @@ static firn_status stat_fill(frn_house *house, firn_stats *stats, firn_error *er
     stats->merged_seq = mark.seq;
     stats->index_size = index.size;
     stats->views_count = index.views_count;
+    stats->delta_rows = index.rows_count;
+    stats->index_file_size = index.below_size;
+    stats->index_file_rows = index.below_rows_count;
+    stats->delta_records = house->index_on_disk ? stats->durable_seq - mark.seq : 0;
+    frn_merger_stat(&house->merger, stats);
+    memcpy(stats->index_note, house->index_note, sizeof stats->index_note);
     stats->tickets_count = frn_answers_outstanding(&ledger->answers);
     stats->replayed_records = house->replayed_records;
     stats->replay_ns = house->replay_ns;

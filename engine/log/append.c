@@ -198,6 +198,9 @@ firn_status frn_log_reserve(frn_log *log, size_t size_max, frn_log_place *out_pl
     if (size_max > FMT_BATCH_SIZE_MAX) {
         return frn_fail(err, FIRN_ETOOBIG, "batch of %zu bytes: longer than %d bytes", size_max, FMT_BATCH_SIZE_MAX);
     }
+    if (atomic_load_explicit(&log->held, memory_order_relaxed)) {
+        return FIRN_FULL;
+    }
     if (log->filling) {
         group = frn_log_slot(log, log->next_ordinal - 1);
         if (group->capacity - group->used < size_max) {
@@ -236,6 +239,13 @@ firn_status frn_log_reserve(frn_log *log, size_t size_max, frn_log_place *out_pl
         .hint = {.segment = group->segment->number, .offset = group->offset + group->used},
     };
     return FIRN_OK;
+}
+
+void frn_log_hold(frn_log *log, bool held)
+{
+    if (atomic_exchange(&log->held, held) && !held) {
+        frn_log_room_changed(log);
+    }
 }
 
 void frn_log_commit(frn_log *log, const frn_log_place *place, const fmt_batch_writer *writer)

@@ -25,6 +25,11 @@ typedef struct frn_log frn_log;
     held but the reap lock. May take the tail lock. durable: last durable seq; poisoned: errno or 0. */
 typedef void (*frn_log_progress_fn)(void *arg, uint64_t durable, int poisoned);
 
+/** What is known from elsewhere about how far a log was durable: *out_seq and the incarnation that owns it; seq 0:
+    nothing. Called with the ledger's id, under the writer's lock if the log is opened for writing, before the log is
+    judged; again for each look. It is believed if the log's history says that the incarnation owns the seq. */
+typedef void (*frn_log_witness_fn)(void *arg, const uint8_t *ledger_id, uint64_t *out_seq, uint64_t *out_incarnation);
+
 typedef struct frn_log_options {
     bool read_only;
     bool threads; /**< false: no background thread; frn_log_drive() and frn_log_step_make() do it all. */
@@ -38,6 +43,8 @@ typedef struct frn_log_options {
     frn_trace trace;
     frn_log_progress_fn progress; /**< May be NULL. */
     void *progress_arg;
+    frn_log_witness_fn witness; /**< May be NULL. */
+    void *witness_arg;
 } frn_log_options;
 
 /** Whether there is a ledger in io's folder. FIRN_OK: *out_there says; any file of a ledger's counts. */
@@ -117,6 +124,11 @@ firn_status frn_log_reserve(frn_log *log, size_t size_max, frn_log_place *out_pl
 /** The batch is encoded: writer->used bytes, writer->count records. Allocates its seqs. Cannot fail. */
 void frn_log_commit(frn_log *log, const frn_log_place *place, const fmt_batch_writer *writer);
 void frn_log_cancel(frn_log *log, const frn_log_place *place);
+
+/** Until it is taken back every reserve says FIRN_FULL: what rests on the log cannot keep up. Any thread. */
+void frn_log_hold(frn_log *log, bool held);
+/** Bytes written since open; any thread. */
+uint64_t frn_log_bytes_written(const frn_log *log);
 
 /** Whether the log should send now. waits: the caller will wait for what it appended (a lone blocking call is sent at
     once; submitted calls gather until somebody drives). */

@@ -182,6 +182,7 @@ struct frn_log {
     uint64_t durable_offset;    /**< and where it ends. */
     int64_t last_time_ns;
     bool closing;
+    _Atomic bool held; /**< No batch is taken; written by any thread. */
     firn_error poison_error;
     uint64_t groups_written, batches_written, records_written;
 

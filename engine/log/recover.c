@@ -505,6 +505,20 @@ static void judge_end(frn_recovery *r)
     }
 }
 
+/* What somebody else knows, for example an index that holds the rows of records. */
+static void hear_witness(frn_recovery *r)
+{
+    const frn_log_options *options = &r->log->options;
+    uint64_t seq = 0, incarnation = 0;
+
+    if (options->witness != NULL) {
+        options->witness(options->witness_arg, r->log->ledger_id, &seq, &incarnation);
+        if (seq > 0 && seq < UINT64_MAX && owns(r->log, incarnation, seq, seq + 1)) {
+            testify(r, seq);
+        }
+    }
+}
+
 firn_status frn_recovery_scan(frn_recovery *r, firn_error *err)
 {
     frn_log *log = r->log;
@@ -518,6 +532,7 @@ firn_status frn_recovery_scan(frn_recovery *r, firn_error *err)
     }
     testify(r, manifest->durable);
     testify(r, manifest->incarnations[manifest->incarnations_count - 1].first_seq - 1);
+    hear_witness(r);
     /* More missing files than there can be spares: one is damage already, and a run may name any number of them. */
     for (uint32_t i = 0; i < manifest->runs_count && r->missing <= FRN_LOG_SPARES_MAX; i++) {
         for (uint64_t k = 0; k < manifest->runs[i].count && r->missing <= FRN_LOG_SPARES_MAX; k++) {

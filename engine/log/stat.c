@@ -12,6 +12,11 @@ uint64_t frn_log_durable(const frn_log *log)
     return atomic_load_explicit(&log->durable, memory_order_acquire);
 }
 
+uint64_t frn_log_bytes_written(const frn_log *log)
+{
+    return atomic_load_explicit(&log->bytes_written, memory_order_relaxed);
+}
+
 uint64_t frn_log_allocated(const frn_log *log)
 {
     return atomic_load_explicit(&log->allocated, memory_order_acquire);

@@ -105,7 +105,9 @@ void api_remove_folder(const char *path)
     }
     while ((entry = readdir(dir)) != NULL) {
         (void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-        (void)unlink(name);
+        if (entry->d_name[0] != '.' && unlink(name) != 0) {
+            api_remove_folder(name);
+        }
     }
     (void)closedir(dir);
     (void)rmdir(path);

@@ -6,11 +6,30 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-const index_backend index_backends[] = {{"memory", frn_index_open_memory}};
+/* A new index each time, in a folder of its own beside the running test. */
+static firn_status open_lmdb(frn_heap *heap, const frn_index_options *options, frn_index **out_index, firn_error *err)
+{
+    frn_lmdb_options lmdb = {.index = *options, .map_size = INDEX_TEST_MAP_SIZE, .create = true};
+    char folder[64];
+
+    index_test_folder(folder, "contract");
+    if (frn_index_remove_lmdb(folder, err) != FIRN_OK) {
+        return FIRN_EIO;
+    }
+    return frn_index_open_lmdb(heap, folder, &lmdb, out_index, err);
+}
+
+const index_backend index_backends[] = {{"memory", frn_index_open_memory}, {"lmdb", open_lmdb}};
 const size_t index_backends_count = sizeof index_backends / sizeof index_backends[0];
+
+void index_test_folder(char out[64], const char *name)
+{
+    (void)snprintf(out, 64, "index-%s-%d.tmp", name, (int)getpid());
+}
 
 int64_t index_test_clock(void *arg)
 {

@@ -3,7 +3,7 @@
 #ifndef TEST_CONTRACT_INDEX_BACKENDS_H
 #define TEST_CONTRACT_INDEX_BACKENDS_H
 
-#include "engine/index/index.h"
+#include "engine/index/lmdb.h"
 
 typedef struct index_backend {
     const char *name;
@@ -12,6 +12,12 @@ typedef struct index_backend {
 
 extern const index_backend index_backends[];
 extern const size_t index_backends_count;
+
+/** Address space of an index in a test. */
+#define INDEX_TEST_MAP_SIZE (UINT64_C(1) << 30)
+
+/** The name of a folder of this process, below the folder that it runs in. */
+void index_test_folder(char out[64], const char *name);
 
 /** A clock that stands still until a test moves it: arg is the int64_t that it shows. */
 int64_t index_test_clock(void *arg);
@@ -23,7 +29,7 @@ firn_slice text(const char *string);
 #define must_delete(index, table, key) must_delete_at((index), (table), (key), __FILE__, __LINE__)
 #define must_view(index, seq) must_view_at((index), (seq), __FILE__, __LINE__)
 /** A batch of one record that puts one row (value NULL: deletes it). */
-#define must_write(index, seq, table, key, value)                                                                      \
+#define must_write(index, seq, table, key, value) \
     must_write_at((index), (seq), (table), (key), (value), __FILE__, __LINE__)
 /** value NULL: the row is not there. */
 #define expect_read(index, table, key, value) expect_read_at((index), (table), (key), (value), __FILE__, __LINE__)

@@ -72,6 +72,12 @@ typedef struct firn_options {
     void *clock_arg;
     firn_progress_fn replay_progress; /**< Told about the replay that opening does. May be NULL. */
     void *replay_progress_arg;
+    /** Durable records that the index on disk does not hold yet: the most that opening replays after a crash. Appends
+        wait while there are more. Default 1,048,576. Open for reading: more than this are not replayed, but answered
+        with FIRN_EBEHIND; 0 sets no limit. */
+    uint64_t replay_records_max;
+    uint64_t replay_bytes_max; /**< The same in bytes of the log; for writing only. Default 1 GiB. */
+    uint64_t index_map_size;   /**< Address space for the index on disk, which cannot grow beyond. Default 1 TiB. */
 } firn_options;
 
 /**
@@ -90,6 +96,7 @@ typedef struct firn_options {
  *                   FIRN_OPEN_READ opens such a ledger up to the damage instead; see firn_stats.
  *   FIRN_ENEWER     a version or feature that this build does not know; nothing was touched.
  *   FIRN_ETOOBIG    path too long, or the index would pass index_size_max.
+ *   FIRN_EBEHIND    for reading: the index on disk is more than replay_records_max behind.
  *   FIRN_ENOSPC     no room for the first segment; FIRN_EIO, FIRN_ENOMEM: as they say.
  * Blocks: for reading the log; after an unclean stop also for settling the tail (docs/recovery.md).
  */
@@ -134,7 +141,7 @@ typedef struct firn_stats {
     uint64_t segments_count; /**< Segments that hold records, spares not counted. */
     uint64_t segments_spare;
     uint64_t log_size;       /**< Bytes of the segments that hold records, up to the last group. */
-    uint64_t index_size;     /**< Bytes of the memory index. */
+    uint64_t index_size;     /**< Bytes of rows in memory. */
     uint64_t views_count;    /**< Open views. */
     uint64_t tickets_count;  /**< Submitted calls that are not completed. */
     uint64_t groups_written; /**< Since open, as the four below. */
@@ -156,6 +163,13 @@ typedef struct firn_stats {
     firn_cut last_cut;         /**< The newest, if cuts_count > 0. */
     firn_error damage;         /**< Opened for reading up to damage: what it is; else status FIRN_OK. */
     char io_note[128];         /**< Why io_uring or direct writes are not used; "" if they are. */
+    uint64_t delta_records;    /**< Durable records that the index on disk does not hold yet. */
+    uint64_t delta_rows;       /**< Rows in memory. */
+    uint64_t index_file_size;  /**< Bytes in use of the index on disk; 0: there is none. */
+    uint64_t index_file_rows;  /**< Rows in it. */
+    uint64_t merges_count;     /**< Merges into it since open. */
+    uint64_t merge_ns;         /**< How long they took. */
+    char index_note[128];      /**< Why the index on disk was built anew, or is not used; "" otherwise. */
 } firn_stats;
 
 /** Fill in stats up to its struct_size. Blocks briefly. Returns FIRN_OK or FIRN_EINVAL. */

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rows.c — make the index of a ledger that is being opened hold the rows of all that is durable.
+ *
+ * Happy path: the index on disk is opened as soon as the ledger's id is known, its mark testifies in recovery, and the
+ * records behind the mark are replayed into memory above it. Rows go to disk in portions on the way, so memory is
+ * bounded however much there is to replay: an index that is missing is no special case, its mark is 0.
+ *
+ * An index that cannot be believed is built anew from the log: one that does not verify, belongs to another ledger or
+ * to stores of other versions, or whose mark is not in the history. A reader, who may not write, then keeps the rows in
+ * memory, and so does who finds that this process has the index open already.
+ *
+ * What can fail: reading the log; memory; the disk of the index. A writer is refused then; a reader of a log that turns
+ * out damaged keeps the rows up to there.
+ */
+#include "engine/ledger/private.h"
+
+#include "engine/base/error.h"
+#include "engine/index/lmdb.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    PORTION_SIZE = 256 * 1024 * 1024 /* Bytes of rows in memory that opening brings to disk on its way. */
+};
+
+static void note(frn_house *house, const char *what, const char *why)
+{
+    (void)snprintf(house->index_note, sizeof house->index_note, "%s: %.*s", what,
+                   (int)(sizeof house->index_note - strlen(what) - 3), why);
+    frn_trace_say(&house->core.trace, "the index %s: %s", what, why);
+}
+
+static frn_index_options index_options(const frn_house *house)
+{
+    return (frn_index_options){.size_max = house->options.index_size_max,
+                               .view_age_max_ns = house->options.view_age_max_ns};
+}
+
+static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn_error *err)
+{
+    frn_lmdb_options options = {
+        .index = index_options(house),
+        .map_size = house->options.index_map_size,
+        .create = house->core.writable,
+        .read_only = !house->core.writable,
+    };
+    firn_status status;
+
+    memcpy(options.ledger_id, ledger_id, sizeof options.ledger_id);
+    status = frn_index_open_lmdb(house->core.heap, house->index_folder, &options, &house->core.index, err);
+    if (status == FIRN_OK) {
+        house->index_on_disk = true;
+    }
+    return status;
+}
+
+void frn_rows_witness(void *arg, const uint8_t *ledger_id, uint64_t *out_seq, uint64_t *out_incarnation)
+{
+    frn_house *house = arg;
+    frn_index_mark mark;
+    firn_status status;
+
+    if (!house->index_asked && house->index_folder != NULL) {
+        house->index_asked = true;
+        status = open_on_disk(house, ledger_id, &house->index_error);
+        if (status == FIRN_OK) {
+            house->index_error.status = FIRN_OK;
+        }
+    }
+    if (house->index_on_disk) {
+        frn_index_mark_get(house->core.index, &mark);
+        *out_seq = mark.seq;
+        *out_incarnation = mark.incarnation;
+    }
+}
+
+static void drop(frn_house *house)
+{
+    frn_index_close(house->core.index);
+    house->core.index = NULL;
+    house->index_on_disk = false;
+}
+
+static firn_status open_in_memory(frn_house *house, firn_error *err)
+{
+    frn_index_options options = index_options(house);
+
+    return frn_index_open_memory(house->core.heap, &options, &house->core.index, err);
+}
+
+/* In place of an index that cannot be believed: an empty one. */
+static firn_status begin_anew(frn_house *house, const char *why, firn_error *err)
+{
+    firn_status status;
+
+    drop(house);
+    if (!house->core.writable) {
+        note(house, "on disk is not used", why);
+        return open_in_memory(house, err);
+    }
+    note(house, "is built anew", why);
+    status = frn_index_remove_lmdb(house->index_folder, err);
+    if (status == FIRN_OK) {
+        status = open_on_disk(house, frn_log_id(house->core.log), err);
+    }
+    return status == FIRN_OK ? FIRN_OK : frn_wrap(err, status, "index");
+}
+
+/* Whether the history of the log says what the mark says. */
+static bool mark_fits(const frn_house *house, const frn_index_mark *mark)
+{
+    return mark->seq == 0 || (mark->seq <= frn_log_durable(house->core.log) &&
+                              mark->incarnation == frn_log_incarnation_of(house->core.log, mark->seq));
+}
+
+/* An index to fill, on disk if it can be. */
+static firn_status choose(frn_house *house, firn_error *err)
+{
+    firn_status status = house->index_error.status;
+    frn_index_mark mark;
+
+    if (house->index_folder == NULL) {
+        return open_in_memory(house, err);
+    }
+    if (status == FIRN_OK) {
+        frn_index_mark_get(house->core.index, &mark);
+        return mark_fits(house, &mark) ? FIRN_OK : begin_anew(house, "its mark is not in the history", err);
+    }
+    if (status == FIRN_ENOMEM) {
+        if (err != NULL) {
+            *err = house->index_error;
+        }
+        return status;
+    }
+    if (status == FIRN_EBUSY || !house->core.writable) {
+        if (status != FIRN_ENOTFOUND) {
+            note(house, "on disk is not used", house->index_error.text);
+        }
+        return open_in_memory(house, err);
+    }
+    if (status == FIRN_ECORRUPT || status == FIRN_ENEWER) {
+        return begin_anew(house, house->index_error.text, err);
+    }
+    if (err != NULL) {
+        *err = house->index_error;
+    }
+    return frn_wrap(err, status, "index");
+}
+
+/* Between two batches of the replay: what is in memory goes to disk when it is enough. */
+static firn_status between_batches(void *arg, firn_error *err)
+{
+    frn_house *house = arg;
+    frn_index_merged merged;
+    frn_index_stats stats;
+    firn_status status;
+
+    if (house->batches_count++ % 1024 != 0) {
+        return FIRN_OK;
+    }
+    frn_index_stat(house->core.index, &stats);
+    if (stats.size < PORTION_SIZE && stats.size < stats.size_max / 2) {
+        return FIRN_OK;
+    }
+    status = frn_index_merge(house->core.index, frn_merger_mark, house->core.log, &merged, err);
+    while (status == FIRN_OK && frn_index_reclaim(house->core.index)) {
+    }
+    return status < 0 ? frn_wrap(err, status, "index") : FIRN_OK;
+}
+
+static firn_status fill(frn_house *house, frn_replay *replay, firn_error *err)
+{
+    frn_replay_told told = {house->options.replay_progress, house->options.replay_progress_arg, 0};
+    uint64_t durable = frn_log_durable(house->core.log);
+    firn_stats stats = {0};
+    frn_index_mark mark;
+
+    frn_index_mark_get(house->core.index, &mark);
+    *replay = (frn_replay){.index = house->core.index, .last_seq = mark.seq};
+    if (!house->core.writable && house->index_on_disk && house->options.replay_records_max != 0 &&
+        durable - mark.seq > house->options.replay_records_max) {
+        return frn_fail(err, FIRN_EBEHIND, "the index is %" PRIu64 " records behind, more than %" PRIu64,
+                        durable - mark.seq, house->options.replay_records_max);
+    }
+    if (house->index_on_disk && house->core.writable) {
+        replay->between = between_batches;
+        replay->between_arg = house;
+    }
+    frn_log_stat(house->core.log, &stats);
+    told.bytes_total = durable == 0 ? 0 : (uint64_t)((double)stats.log_size * (double)(durable - mark.seq) / (double)durable);
+    return frn_replay_run(replay, house->core.log, mark.seq + 1, durable, &told, err);
+}
+
+firn_status frn_rows_build(frn_house *house, firn_error *err)
+{
+    int64_t started_ns = house->io->ops->monotonic_ns(house->io);
+    frn_replay replay = {0};
+    firn_error own;
+    firn_status status = choose(house, err);
+
+    if (status != FIRN_OK) {
+        return status;
+    }
+    status = fill(house, &replay, &own);
+    if (status < 0 && house->index_on_disk && own.detail == FIRN_DETAIL_INDEX) {
+        status = begin_anew(house, own.text, &own);
+        if (status == FIRN_OK) {
+            status = fill(house, &replay, &own);
+        }
+    }
+    house->rows_seq = replay.last_seq;
+    atomic_store(&house->core.rows_seq_max, UINT64_MAX);
+    if (status == FIRN_ECORRUPT && !house->core.writable) {
+        atomic_store(&house->core.rows_seq_max, replay.last_seq);
+        house->damage = own;
+        status = FIRN_OK;
+    }
+    if (status != FIRN_OK && err != NULL) {
+        *err = own;
+    }
+    house->replayed_records = replay.records;
+    house->replay_ns = (uint64_t)(house->io->ops->monotonic_ns(house->io) - started_ns);
+    return status;
+}
