@@ -113,6 +113,9 @@ static void run_ledger(bench *b, uint64_t seed, unsigned cuts)
     for (uint32_t round = 1; round <= cuts; round++) {
         place.round = round;
         run_round(b, &h, round);
+        if (dice_chance(&h.dice, 4)) {
+            history_forget_index(&h);
+        }
         if (round == cuts || !history_may_wait(&h) || !dice_chance(&h.dice, 3)) {
             history_judge(&h);
         }
@@ -151,11 +154,11 @@ int main(int argc, char **argv)
     (void)printf("cut: seed %llu on %s: %llu power cuts, %llu recoveries judged; %llu batches acknowledged, %llu of "
                  "them while the power was cut, 0 lost; readers were shown %llu records, %llu different ones, 0 lost; "
                  "%llu records; keys "
-                 "tried again: %llu found, %llu appended\n",
+                 "tried again: %llu found, %llu appended; %llu indexes deleted\n",
                  (unsigned long long)c.seed, b.file_system, (unsigned long long)t->rounds,
                  (unsigned long long)t->judged, (unsigned long long)t->acknowledged, (unsigned long long)t->raced,
                  (unsigned long long)t->reads, (unsigned long long)t->seen, (unsigned long long)t->records,
-                 (unsigned long long)t->existing, (unsigned long long)t->appended);
+                 (unsigned long long)t->existing, (unsigned long long)t->appended, (unsigned long long)t->indexes);
     shared_free(b.shared);
     folder_remove(place.folder);
     return t->acknowledged == 0;

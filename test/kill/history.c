@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "test/kill/folder.h"
 
 enum {
     RETRIES_BEHIND = 3, /* Keys of batches that survived, tried again, of each thread. */
@@ -42,6 +45,9 @@ void history_init(history *h, shared *s, tally *t, uint64_t seed, const char *fo
         .groups_in_flight_max = 1 + (uint32_t)dice_roll(&d, 4),
         .group_size_max = 65536 << dice_roll(&d, 3),
     };
+    /* Merges every now and then, so that kills and cuts meet them. */
+    h->options.replay_records_max = UINT64_C(64) << dice_roll(&d, 7);
+    h->options.index_map_size = UINT64_C(256) << 20;
     h->threads = 1 + (unsigned)dice_roll(&d, THREADS_MAX);
     h->dice = d;
     shared_next_ledger(s);
@@ -371,6 +377,15 @@ static void verify(const history *h, bool closed)
     if (closed && report.records != h->known_count) {
         violation("verify counts %llu records of %zu", (unsigned long long)report.records, h->known_count);
     }
+}
+
+void history_forget_index(history *h)
+{
+    char name[600];
+
+    (void)snprintf(name, sizeof name, "%s/index", h->url);
+    h->tally->indexes += access(name, F_OK) == 0 ? 1 : 0;
+    folder_remove(name);
 }
 
 void history_judge(history *h)

@@ -53,6 +53,7 @@ typedef struct tally {
     uint64_t acknowledged; /* Batches. */
     uint64_t raced;        /* Of these, acknowledged while the power was being cut. */
     uint64_t records;
+    uint64_t indexes;  /* Deleted. */
     uint64_t existing; /* Keys tried again, and found. */
     uint64_t appended; /* Keys tried again whose batch had not survived. */
     uint64_t seen;     /* Records that readers were shown, each once. */
@@ -95,6 +96,9 @@ void history_note(history *h, uint32_t round, size_t acks_before);
 
 /** After that round, another process may have opened the ledger for writing, and was killed. */
 void history_visited(history *h);
+
+/** Delete the index. Nobody writes the ledger. */
+void history_forget_index(history *h);
 
 /** False: too many rounds were not judged. */
 bool history_may_wait(const history *h);

@@ -66,6 +66,9 @@ static void run_ledger(uint64_t seed, unsigned rounds, firn_io_path io_path, sha
     for (uint32_t round = 1; round <= rounds; round++) {
         place.round = round;
         run_round(&h, round);
+        if (dice_chance(&h.dice, 4)) {
+            history_forget_index(&h);
+        }
         if (round == rounds || !history_may_wait(&h) || !dice_chance(&h.dice, 3)) {
             history_judge(&h);
         }
@@ -121,10 +124,11 @@ int main(int argc, char **argv)
     }
     (void)printf("%s: seed %llu: %llu kills, %llu recoveries judged; %llu batches acknowledged, 0 lost; "
                  "readers were shown %llu records, %llu different ones, 0 lost; %llu records; keys tried again: %llu "
-                 "found, %llu appended\n",
+                 "found, %llu appended; %llu indexes deleted\n",
                  place.program, (unsigned long long)c.seed, (unsigned long long)t.rounds, (unsigned long long)t.judged,
                  (unsigned long long)t.acknowledged, (unsigned long long)t.reads, (unsigned long long)t.seen,
-                 (unsigned long long)t.records, (unsigned long long)t.existing, (unsigned long long)t.appended);
+                 (unsigned long long)t.records, (unsigned long long)t.existing, (unsigned long long)t.appended,
+                 (unsigned long long)t.indexes);
     shared_free(s);
     folder_remove(place.folder);
     return t.acknowledged == 0;
