@@ -15,6 +15,7 @@
 /** Set up by open and fixed until close, but for what answers, digests and intake guard themselves. */
 struct firn_ledger {
     frn_heap *heap;
+    frn_io *io;
     frn_log *log;
     frn_index *index;
     const frn_apply_table *applies;
@@ -23,6 +24,8 @@ struct firn_ledger {
     _Atomic uint64_t rows_seq_max; /**< Rows reach no further: damage was met when they were built; else UINT64_MAX. */
     /** Takes in what another process wrote; any thread. NULL: writable, or there are no threads that could wait. */
     firn_status (*follow)(firn_ledger *ledger, firn_error *err);
+    uint32_t content_chunk_size;
+    firn_event_validation event_validation;
     frn_trace trace;
     frn_answers answers;
     frn_digests digests;

@@ -22,7 +22,7 @@ enum {
 /* Applies the records up to last_seq. A damaged one ends the rows, not the records that can be read. */
 static firn_status apply_up_to(frn_house *house, uint64_t last_seq, firn_error *err)
 {
-    frn_replay replay = {.index = house->core.index, .last_seq = house->rows_seq};
+    frn_replay replay = {.index = house->core.index, .digests = &house->core.digests, .last_seq = house->rows_seq};
     frn_replay_told told = {0};
     firn_error own;
     firn_status status;

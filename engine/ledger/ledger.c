@@ -49,6 +49,9 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     house->io = seam->io;
     house->options = *options;
     house->core.heap = seam->heap;
+    house->core.io = seam->io;
+    house->core.content_chunk_size = options->content_chunk_size;
+    house->core.event_validation = options->event_validation;
     house->core.applies = &frn_stores;
     house->core.writable = writable;
     house->core.trace = (frn_trace){options->trace, options->trace_arg};
