@@ -6,8 +6,9 @@
  *
  * A cut is the file system's shutdown without a flush of its log, on a loop device; before it, random ranges of the
  * files are pushed to the device, so that pages arrive there in another order than they were written. Sometimes the
- * writer is killed a moment before, and readers take the tail of a dead writer. Acknowledgements noted before the cut,
- * those that race with it, and all that a reader was shown must be there afterwards. Ends with 77 where it cannot run.
+ * writer is killed a moment before, and readers take the tail of a dead writer, or somebody recovers the ledger and
+ * looks at it. Acknowledgements noted before the cut, those that race with it, and all that anybody was shown must be
+ * there afterwards. Ends with 77 where it cannot run.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -35,27 +36,49 @@ typedef struct bench {
     char mount[600];
 } bench;
 
+/* Readers, and perhaps one process that recovers the ledger when its writer is dead. */
+typedef struct audience {
+    reader readers;
+    reader visitor;
+    int pids[READERS_MAX + 1];
+    unsigned count;
+} audience;
+
+static void invite(audience *a, bench *b, history *h)
+{
+    unsigned readers = (unsigned)dice_roll(&h->dice, READERS_MAX + 1);
+
+    a->readers = (reader){.shared = b->shared, .url = h->url, .options = h->options};
+    a->visitor = a->readers;
+    a->readers.options.mode = FIRN_OPEN_READ;
+    a->visitor.options.mode = FIRN_OPEN_WRITE;
+    for (a->count = 0; a->count < readers; a->count++) {
+        a->readers.follows = a->count % 2 == 0;
+        a->pids[a->count] = process_start(reader_run, &a->readers);
+    }
+}
+
 static void run_round(bench *b, history *h, uint32_t round)
 {
     bool ends = dice_chance(&h->dice, 6);
     writer w = history_writer(h, round, ends ? dice_roll(&h->dice, BATCHES_TO_CLOSE) : UINT64_MAX);
-    reader r = {.shared = b->shared, .url = h->url, .options = h->options};
-    unsigned readers = (unsigned)dice_roll(&h->dice, READERS_MAX + 1);
-    bool dies_before = dice_chance(&h->dice, 3);
-    int pids[READERS_MAX], pid;
+    bool dies_before = dice_chance(&h->dice, 2);
+    bool visited = dies_before && dice_chance(&h->dice, 2);
+    audience a;
+    int pid = process_start(writer_run, &w);
     size_t acks_before;
 
-    pid = process_start(writer_run, &w);
-    for (unsigned i = 0; i < readers; i++) {
-        pids[i] = process_start(reader_run, &r);
-    }
+    invite(&a, b, h);
     if (!dice_chance(&h->dice, 4)) {
         wait_open(b->shared);
     }
     sleep_us(dice_roll(&h->dice, dice_chance(&h->dice, 3) ? LIFE_US_TYPICAL / 4 : 2 * LIFE_US_TYPICAL));
     if (dies_before) {
         (void)process_kill(pid);
-        sleep_us(dice_roll(&h->dice, LIFE_US_TYPICAL / 2));
+        if (visited) {
+            a.pids[a.count++] = process_start(reader_run, &a.visitor);
+        }
+        sleep_us(dice_roll(&h->dice, LIFE_US_TYPICAL));
     }
     if (dice_chance(&h->dice, 2)) {
         image_write_some(h->url, &h->dice);
@@ -67,12 +90,15 @@ static void run_round(bench *b, history *h, uint32_t round)
     if (!dies_before) {
         (void)process_kill(pid);
     }
-    for (unsigned i = 0; i < readers; i++) {
-        (void)process_kill(pids[i]);
+    for (unsigned i = 0; i < a.count; i++) {
+        (void)process_kill(a.pids[i]);
     }
     image_unmount(b->mount);
     image_mount(b->image, b->file_system, b->mount);
     history_note(h, round, acks_before);
+    if (visited) {
+        history_visited(h);
+    }
 }
 
 static void run_ledger(bench *b, uint64_t seed, unsigned cuts)
@@ -87,6 +113,9 @@ static void run_ledger(bench *b, uint64_t seed, unsigned cuts)
     for (uint32_t round = 1; round <= cuts; round++) {
         place.round = round;
         run_round(b, &h, round);
+        if (dice_chance(&h.dice, 4)) {
+            history_forget_index(&h);
+        }
         if (round == cuts || !history_may_wait(&h) || !dice_chance(&h.dice, 3)) {
             history_judge(&h);
         }
@@ -123,12 +152,13 @@ int main(int argc, char **argv)
         run_ledger(&b, c.seed + done / CUTS_OF_LEDGER, left < CUTS_OF_LEDGER ? (unsigned)left : CUTS_OF_LEDGER);
     }
     (void)printf("cut: seed %llu on %s: %llu power cuts, %llu recoveries judged; %llu batches acknowledged, %llu of "
-                 "them while the power was cut, 0 lost; readers were shown %llu records, 0 lost; %llu records; keys "
-                 "tried again: %llu found, %llu appended\n",
+                 "them while the power was cut, 0 lost; readers were shown %llu records, %llu different ones, 0 lost; "
+                 "%llu records; keys "
+                 "tried again: %llu found, %llu appended; %llu indexes deleted\n",
                  (unsigned long long)c.seed, b.file_system, (unsigned long long)t->rounds,
                  (unsigned long long)t->judged, (unsigned long long)t->acknowledged, (unsigned long long)t->raced,
-                 (unsigned long long)t->reads, (unsigned long long)t->records, (unsigned long long)t->existing,
-                 (unsigned long long)t->appended);
+                 (unsigned long long)t->reads, (unsigned long long)t->seen, (unsigned long long)t->records,
+                 (unsigned long long)t->existing, (unsigned long long)t->appended, (unsigned long long)t->indexes);
     shared_free(b.shared);
     folder_remove(place.folder);
     return t->acknowledged == 0;

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "test/kill/folder.h"
 
 enum {
     RETRIES_BEHIND = 3, /* Keys of batches that survived, tried again, of each thread. */
@@ -21,6 +24,9 @@ static void *need(void *p)
 
 void history_init(history *h, shared *s, tally *t, uint64_t seed, const char *folder, firn_io_path io_path)
 {
+    /* What goes through the page cache is what a power cut takes most of. */
+    static const firn_durable_method methods[] = {FIRN_DURABLE_DIRECT_DSYNC, FIRN_DURABLE_DIRECT_SYNC,
+                                                  FIRN_DURABLE_BUFFERED_SYNC, FIRN_DURABLE_BUFFERED_SYNC};
     dice d = dice_of(seed);
 
     memset(h, 0, sizeof *h);
@@ -33,12 +39,15 @@ void history_init(history *h, shared *s, tally *t, uint64_t seed, const char *fo
         .struct_size = sizeof h->options,
         .mode = FIRN_OPEN_CREATE,
         .io_path = io_path,
-        .durable_method = (firn_durable_method)(FIRN_DURABLE_DIRECT_DSYNC + dice_roll(&d, 3)),
+        .durable_method = methods[dice_roll(&d, sizeof methods / sizeof methods[0])],
         .segment_size = UINT64_C(65536) << dice_roll(&d, 4),
         .spare_segments = 1 + (uint32_t)dice_roll(&d, 3),
         .groups_in_flight_max = 1 + (uint32_t)dice_roll(&d, 4),
         .group_size_max = 65536 << dice_roll(&d, 3),
     };
+    /* Merges every now and then, so that kills and cuts meet them. */
+    h->options.replay_records_max = UINT64_C(64) << dice_roll(&d, 7);
+    h->options.index_map_size = UINT64_C(256) << 20;
     h->threads = 1 + (unsigned)dice_roll(&d, THREADS_MAX);
     h->dice = d;
     shared_next_ledger(s);
@@ -54,6 +63,12 @@ static void forget_rounds(history *h)
 
 void history_done(history *h)
 {
+    if (atomic_load(&h->shared->troubled)) {
+        violation("%s", h->shared->trouble);
+    }
+    for (uint64_t seq = 1; seq < SEEN_MAX; seq++) {
+        h->tally->seen += atomic_load(&h->shared->seen[seq]) != 0 ? 1 : 0;
+    }
     forget_rounds(h);
     free(h->known);
     h->known = NULL;
@@ -139,6 +154,12 @@ void history_note(history *h, uint32_t round, size_t acks_before)
     h->tally->raced += r->acks_raced;
     h->tally->reads += atomic_load(&s->reads);
     shared_next_round(s);
+}
+
+void history_visited(history *h)
+{
+    h->opened_unseen = true;
+    h->closing = h->closing == CLOSED_CLEAN ? CLOSED_PERHAPS : h->closing;
 }
 
 bool history_may_wait(const history *h)
@@ -296,7 +317,6 @@ static void check_seen(const history *h)
         if (digest != 0 && digest != h->known[seq - 1].digest) {
             violation("a reader was shown another record %llu", (unsigned long long)seq);
         }
-        h->tally->seen += digest != 0 && seq == h->known_count ? 1 : 0;
     }
 }
 
@@ -357,6 +377,15 @@ static void verify(const history *h, bool closed)
     if (closed && report.records != h->known_count) {
         violation("verify counts %llu records of %zu", (unsigned long long)report.records, h->known_count);
     }
+}
+
+void history_forget_index(history *h)
+{
+    char name[600];
+
+    (void)snprintf(name, sizeof name, "%s/index", h->url);
+    h->tally->indexes += access(name, F_OK) == 0 ? 1 : 0;
+    folder_remove(name);
 }
 
 void history_judge(history *h)

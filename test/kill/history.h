@@ -53,6 +53,7 @@ typedef struct tally {
     uint64_t acknowledged; /* Batches. */
     uint64_t raced;        /* Of these, acknowledged while the power was being cut. */
     uint64_t records;
+    uint64_t indexes;  /* Deleted. */
     uint64_t existing; /* Keys tried again, and found. */
     uint64_t appended; /* Keys tried again whose batch had not survived. */
     uint64_t seen;     /* Records that readers were shown, each once. */
@@ -83,6 +84,7 @@ typedef struct history {
 
 /** A ledger that is not there yet, in a folder that is. Options and threads follow from the seed. */
 void history_init(history *h, shared *s, tally *t, uint64_t seed, const char *folder, firn_io_path io_path);
+/** All processes of the ledger are dead. */
 void history_done(history *h);
 
 /** The writer of another round. */
@@ -91,6 +93,12 @@ writer history_writer(const history *h, uint32_t round, uint64_t batches_max);
 /** The round's writer is dead. `acks_before`: acknowledgements counted before the power was cut; SIZE_MAX if it was
  * not. */
 void history_note(history *h, uint32_t round, size_t acks_before);
+
+/** After that round, another process may have opened the ledger for writing, and was killed. */
+void history_visited(history *h);
+
+/** Delete the index. Nobody writes the ledger. */
+void history_forget_index(history *h);
 
 /** False: too many rounds were not judged. */
 bool history_may_wait(const history *h);

@@ -5,8 +5,9 @@
  *   kill [--portable] [--seed N] [--rounds N] [--folder NAME] [--long FILE [--seconds N]]
  *
  * A ledger goes through ROUNDS_OF_LEDGER rounds; each has a writer of its own, which is killed while it opens, writes
- * or closes, or sometimes may end. Not every round is judged, so that recoveries get killed as well. --long goes on
- * from the rounds that FILE counts until N are done, or the seconds are over. Ends with 77 where io_uring is missing.
+ * or closes, or sometimes may end. Not every round is judged, so that recoveries get killed as well. Readers live
+ * through all rounds of a ledger: no record that one of them was shown may change or go. --long goes on from the rounds
+ * that FILE counts until N are done, or the seconds are over. Ends with 77 where io_uring is missing.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -19,11 +20,13 @@
 
 #include "test/kill/folder.h"
 #include "test/kill/history.h"
+#include "test/kill/reader.h"
 
 enum {
     ROUNDS_OF_LEDGER = 15,
     LIFE_US_TYPICAL = 25000,
     BATCHES_TO_CLOSE = 30,
+    READERS_MAX = 2,
     SKIPPED = 77
 };
 
@@ -44,17 +47,34 @@ static void run_round(history *h, uint32_t round)
 
 static void run_ledger(uint64_t seed, unsigned rounds, firn_io_path io_path, shared *s, tally *t)
 {
+    reader r = {.shared = s};
+    int readers[READERS_MAX];
+    unsigned readers_count;
     history h;
 
     place.seed = seed;
     place.round = 0;
     history_init(&h, s, t, seed, place.folder, io_path);
+    r.url = h.url;
+    r.options = h.options;
+    r.options.mode = FIRN_OPEN_READ;
+    readers_count = (unsigned)dice_roll(&h.dice, READERS_MAX + 1);
+    for (unsigned i = 0; i < readers_count; i++) {
+        r.follows = i == 0;
+        readers[i] = process_start(reader_run, &r);
+    }
     for (uint32_t round = 1; round <= rounds; round++) {
         place.round = round;
         run_round(&h, round);
+        if (dice_chance(&h.dice, 4)) {
+            history_forget_index(&h);
+        }
         if (round == rounds || !history_may_wait(&h) || !dice_chance(&h.dice, 3)) {
             history_judge(&h);
         }
+    }
+    for (unsigned i = 0; i < readers_count; i++) {
+        (void)process_kill(readers[i]);
     }
     history_done(&h);
     folder_remove(h.url);
@@ -102,11 +122,13 @@ int main(int argc, char **argv)
         run_ledger(c.seed + done / ROUNDS_OF_LEDGER, left < ROUNDS_OF_LEDGER ? (unsigned)left : ROUNDS_OF_LEDGER,
                    io_path, s, &t);
     }
-    (void)printf("%s: seed %llu: %llu kills, %llu recoveries judged; %llu batches acknowledged, 0 lost; %llu records; "
-                 "keys tried again: %llu found, %llu appended\n",
+    (void)printf("%s: seed %llu: %llu kills, %llu recoveries judged; %llu batches acknowledged, 0 lost; "
+                 "readers were shown %llu records, %llu different ones, 0 lost; %llu records; keys tried again: %llu "
+                 "found, %llu appended; %llu indexes deleted\n",
                  place.program, (unsigned long long)c.seed, (unsigned long long)t.rounds, (unsigned long long)t.judged,
-                 (unsigned long long)t.acknowledged, (unsigned long long)t.records, (unsigned long long)t.existing,
-                 (unsigned long long)t.appended);
+                 (unsigned long long)t.acknowledged, (unsigned long long)t.reads, (unsigned long long)t.seen,
+                 (unsigned long long)t.records, (unsigned long long)t.existing, (unsigned long long)t.appended,
+                 (unsigned long long)t.indexes);
     shared_free(s);
     folder_remove(place.folder);
     return t.acknowledged == 0;

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 enum {
-    PAUSE_US = 1000
+    PAUSE_US = 1000,
+    FOLLOW_WAIT_NS = 3000000,
+    FOLLOW_WAITS = 8 /* Without anything new; then the ledger is opened again. */
 };
 
 /* Two readers that were shown one seq must have been shown the same. */
@@ -56,22 +58,48 @@ static void read_all(shared *s, firn_ledger *ledger)
     if (status != FIRN_END) {
         failed(s, "scan", status, &err);
     }
-    atomic_fetch_add(&s->reads_ended, 1);
+}
+
+/* Goes on with what becomes durable, by whatever process, until nothing new has come for a while. */
+static void follow(shared *s, firn_ledger *ledger)
+{
+    firn_scan_options options = {.struct_size = sizeof options};
+    firn_tail *tail = NULL;
+    unsigned waits = 0;
+    firn_record record;
+    firn_error err;
+    firn_status status = firn_tail_open(ledger, &options, &tail, &err);
+
+    while ((status == FIRN_OK || status == FIRN_TIMEOUT) && waits < FOLLOW_WAITS) {
+        status = firn_tail_next(tail, FOLLOW_WAIT_NS, &record, &err);
+        if (status == FIRN_OK) {
+            note(s, &record);
+        }
+        waits = status == FIRN_OK ? 0 : waits + 1;
+    }
+    firn_tail_close(tail);
+    if (status < 0) {
+        failed(s, "follow", status, &err);
+    }
 }
 
 void reader_run(void *arg)
 {
     const reader *r = arg;
-    firn_options options = r->options;
-
-    options.mode = FIRN_OPEN_READ;
     for (;;) {
         firn_ledger *ledger = NULL;
         firn_error err;
-        firn_status status = firn_open(r->url, &options, &ledger, &err);
+        firn_status status = firn_open(r->url, &r->options, &ledger, &err);
 
         if (status == FIRN_OK) {
             read_all(r->shared, ledger);
+            if (r->options.mode != FIRN_OPEN_READ) {
+                /* Closing would make durable what recovery should have. */
+                (void)pause();
+            }
+            if (r->follows) {
+                follow(r->shared, ledger);
+            }
             (void)firn_close(ledger, &err);
         } else if (status != FIRN_EBUSY && status != FIRN_EBEHIND && status != FIRN_ENOTFOUND) {
             failed(r->shared, "open", status, &err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reader.h — a process that opens a ledger for reading, again and again, and notes each record that it is shown. */
+/* reader.h — a process that opens a ledger again and again, and notes each record that it is shown. */
 #ifndef TEST_KILL_READER_H
 #define TEST_KILL_READER_H
 
@@ -8,7 +8,8 @@
 typedef struct reader {
     shared *shared;
     const char *url;
-    firn_options options; /**< The mode is set by the reader. */
+    bool follows;         /**< Stays, and is shown what comes. */
+    firn_options options; /**< The mode too: a reader, or one that recovers the ledger before it reads. */
 } reader;
 
 /** What the process does, until it is killed; arg is a reader. */

@@ -42,7 +42,6 @@ void shared_next_round(shared *s)
     atomic_store(&s->acks_count, 0);
     atomic_store(&s->cutting, false);
     atomic_store(&s->reads, 0);
-    atomic_store(&s->reads_ended, 0);
 }
 
 void shared_next_ledger(shared *s)

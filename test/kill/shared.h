@@ -50,8 +50,7 @@ typedef struct shared {
 
     /* What readers were shown, by seq: record_digest(), 0 if nobody saw it. Kept as long as the ledger. */
     atomic_ullong seen[SEEN_MAX];
-    atomic_ullong reads;       /* Records that readers were shown in this round, as often as they were. */
-    atomic_ullong reads_ended; /* Scans that came to their end in this round. */
+    atomic_ullong reads; /* Records that readers were shown in this round, as often as they were. */
 
     /* Something that must not be, found by one of the processes. */
     atomic_bool troubled;
