@@ -223,12 +223,14 @@ static void test_allocations(void **state)
     for (int64_t at = 1; met; at++) {
         frn_heap heap;
         frn_io *io;
+        frn_memory_disk *disk;
         firn_ledger *ledger;
         firn_status status;
         firn_error err;
 
         frn_heap_init(&heap);
-        OK(err, frn_io_open_memory(&heap, &io, &err));
+        OK(err, frn_memory_disk_new(&heap, &disk, &err));
+        OK(err, frn_io_open_memory(&heap, disk, &io, &err));
         OK(err, frn_ledger_open_on(&(frn_ledger_seam){&heap, io, false}, &options, &ledger, &err));
         atomic_store(&heap.fail_at, at);
         status = script(ledger, &err);
@@ -241,6 +243,7 @@ static void test_allocations(void **state)
         OK(err, frn_ledger_check(ledger, &err));
         OK(err, firn_close(ledger, &err));
         io->ops->close(io);
+        frn_memory_disk_free(disk);
         assert_int_equal(atomic_load(&heap.live), 0);
     }
 }
