@@ -140,7 +140,9 @@ static firn_status find_start(log_run *run, firn_view *view, firn_error *err)
 
 static bool is_wanted(const log_run *run, const firn_record *record)
 {
-    if (run->stream != NULL && (record->stream != run->stream_id || record->version < run->version_min))
+    /* A stream that is still to come has no records yet, whatever has no stream. */
+    if (run->stream != NULL &&
+        (run->stream_id == 0 || record->stream != run->stream_id || record->version < run->version_min))
         return false;
     return run->kind == 0 || record->kind == run->kind;
 }
