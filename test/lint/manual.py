@@ -8,7 +8,8 @@ import lint
 
 # What DESIGN calls for; the command table may hold more.
 NEEDED = ['init', 'append', 'log', 'stat', 'dump', 'replay', 'verify', 'bench', 'help', 'put', 'get', 'has',
-          'run create', 'run append', 'run complete', 'run fail', 'run cancel', 'run show', 'run events', 'run list', 'run record',
+          'run create', 'run append', 'run complete', 'run fail', 'run cancel', 'run show', 'run events', 'run list',
+          'run record',
           'release promote', 'release current', 'release history', 'import git']
 tool, page = sys.argv[1:]
 commands = lint.run(tool, 'help', '--commands').splitlines()

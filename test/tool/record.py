@@ -107,7 +107,7 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         self.assertTrue(all('line' in row['payload'] for row in rows), 'a character was cut')
 
     def test_json_lines(self):
-        """A line that is a JSON object is an event with it as payload, to the byte; what only looks like one, a line."""
+        """A line that is a JSON object is an event with it as payload, to the byte; what only looks like one, not."""
         self.make()
         deep = '{"a":' * 121 + '1' + '}' * 121
         lines = ['{"b" : 1.0,  "a":[1e2]}', '[1]', '{"x":1e400}', '{"s":"\\ud800"}', deep, '{}', '{"n":1,"n":2}',
