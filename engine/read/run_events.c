@@ -145,7 +145,9 @@ static firn_status find_down(firn_run_events *events, firn_error *err)
             }
         }
         left = events->events.there;
-        if (block == events->next / FRN_BLOCK_EVENTS) {
+        if (block > events->next / FRN_BLOCK_EVENTS) {
+            left = 0; /* All of them were given. */
+        } else if (block == events->next / FRN_BLOCK_EVENTS) {
             left &= frn_event_bit(events->next) | (frn_event_bit(events->next) - 1);
         }
         if (left != 0) {
