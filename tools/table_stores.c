@@ -28,7 +28,7 @@ const tool_option tool_run_create_options[] = {
     {"tags", 0, "JSON", "Any JSON value, kept as it is. Default: null.", NULL},
     {"evaluation", 0, "JSON", "{\"rubricPath\":...,\"isPromotionGate\":...,\"agentPhase\":...}.", NULL},
     {"object", 0, "FILE",
-     "Take everything from a JSON object, {\"run_id\":...,\"spec_digest\":...,\"metadata\":{...}}; - is standard input.",
+     "Take all from a JSON object, {\"run_id\":...,\"spec_digest\":...,\"metadata\":{...}}; - is standard input.",
      NULL},
     END_OF_OPTIONS,
 };

@@ -7,8 +7,9 @@ import sys
 import lint
 
 # What DESIGN calls for; the command table may hold more.
-NEEDED = ['init', 'append', 'log', 'stat', 'dump', 'replay', 'verify', 'bench', 'help', 'put', 'get', 'has', 'run create',
-          'run append', 'run complete', 'run fail', 'run cancel', 'run show', 'run events', 'run list', 'run record',
+NEEDED = ['init', 'append', 'log', 'stat', 'dump', 'replay', 'verify', 'bench', 'help', 'put', 'get', 'has',
+          'run create', 'run append', 'run complete', 'run fail', 'run cancel', 'run show', 'run events', 'run list',
+          'run record',
           'release promote', 'release current', 'release history', 'import git']
 tool, page = sys.argv[1:]
 commands = lint.run(tool, 'help', '--commands').splitlines()
@@ -70,7 +71,8 @@ def options_in_manual():
     """Each option that a command's help lists stands in its section of the manual page, or outside of all sections."""
     plain = re.sub(r'\\f[BIR]', '', manual.replace('\\-', '-'))
     parts = re.split(r'^(?=\.S[SH] )', plain, flags=re.M)
-    own = {name: ''.join(p for p in parts if re.match(r'\.SS firn %s( [^a-z]|$)' % name, p, flags=re.M)) for name in commands}
+    own = {name: ''.join(p for p in parts if re.match(r'\.SS firn %s( [^a-z]|$)' % name, p, flags=re.M))
+           for name in commands}
     shared = ''.join(p for p in parts if not p.startswith('.SS firn '))
     for name in commands:
         for option in re.findall(r'^\s+(?:-\w, )?(--[a-z-]+)', lint.run(tool, 'help', *name.split()), flags=re.M):

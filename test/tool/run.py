@@ -106,7 +106,8 @@ class Runs(tool.Case):
         """JSON lines go in and come out to the byte; appended again they are there already."""
         self.make()
         self.create()
-        rows = [event(2, 'node_exited'), event(1, 'Custom:na\u00efve', '{"b" : 1.0 , "a" : [1e2,-0]}'), event(7, 'x', 'null')]
+        rows = [event(2, 'node_exited'), event(1, 'Custom:na\u00efve', '{"b" : 1.0 , "a" : [1e2,-0]}'),
+                event(7, 'x', 'null')]
         said = self.lines(*rows).json()
         self.assertEqual(said, {'appended': 3, 'duplicates': 0, 'seqs': [2, 1, 7], 'event_count': 3, 'last_seq': 7})
         self.assertEqual(self.lines(*rows).json()['duplicates'], 3)
@@ -120,7 +121,7 @@ class Runs(tool.Case):
         """A wrong line is exit code 2 with its place; batches before it stay, its own is not appended."""
         self.make()
         self.create()
-        path = self.write('in', '\n'.join([event(None, 'a'), event(None, 'b'), event(None, 'c'), '{"kind":"d"}']) + '\n')
+        path = self.write('in', '\n'.join([event(None, kind) for kind in 'abc'] + ['{"kind":"d"}']) + '\n')
         answer = self.expect(2, '--json', 'run', 'append', 'R', '--batch', 2, path)
         self.assertIn('in:4: ', answer.error()['message'])
         self.assertEqual(answer.json()['appended'], 2)
@@ -234,8 +235,9 @@ class Releases(tool.Case):
         self.make()
         digests = [hashlib.sha256(b'v%d' % i).hexdigest() for i in (1, 2, 3)]
         for i, digest in enumerate(digests):
-            record = self.expect(0, '--json', 'release', 'promote', 'app', digest, '--label', 'v%d' % (i + 1), '--by', 'ci',
-                                 *(['--notes', 'third'] if i == 2 else [])).json()
+            more = ['--notes', 'third'] if i == 2 else []
+            record = self.expect(0, '--json', 'release', 'promote', 'app', digest, '--label', 'v%d' % (i + 1),
+                                 '--by', 'ci', *more).json()
             self.assertEqual(list(record), ['name', 'spec_digest', 'metadata', 'created_at', 'position'])
             self.assertEqual((record['spec_digest'], record['position']), (digest, i + 1))
         self.assertEqual(record['metadata'], {'version_label': 'v3', 'promoted_by': 'ci', 'notes': 'third'})
