@@ -10,7 +10,8 @@
  * begins, the positions cannot be read, the writer is gone, another one came. Without a writer this is done once:
  * the log changes no more until the manifest does.
  *
- * What has been exposed was durable, so a later look must find it again, in the same incarnations. If it does not (a
+ * What has been exposed was durable, so a later look must find it again, in the same incarnations; only while a writer
+ * recovers what this handle has settled before it, a look may reach less far. If it does not find it (a
  * backup was put in place of the ledger, a repair cut it), the answer is FIRN_ECONFLICT: this handle shows a history
  * that is no more, and goes on showing it up to where it was.
  *
@@ -51,8 +52,7 @@ static bool is_written(frn_log *log)
     frn_refresh *refresh = &log->refresh;
     bool taken = false;
 
-    if (refresh->lock_file == NULL &&
-        log->io->ops->open(log->io, FRN_LOCK_NAME, 0, &refresh->lock_file, NULL) < 0) {
+    if (refresh->lock_file == NULL && log->io->ops->open(log->io, FRN_LOCK_NAME, 0, &refresh->lock_file, NULL) < 0) {
         refresh->lock_file = NULL;
         return false;
     }
@@ -134,10 +134,26 @@ static firn_status walk_on(frn_log *log, uint64_t durable, bool *out_reached, fi
 
 /* ---- looking anew ---- */
 
+/* Whether an incarnation that this handle does not know took back some of what it has exposed. List lock held. */
+static bool forked(const frn_log *log, const frn_log *found, uint64_t durable)
+{
+    const fmt_manifest *own = &log->manifest;
+    const fmt_manifest *theirs = &found->manifest;
+
+    for (uint32_t i = 0; i < theirs->incarnations_count; i++) {
+        if (theirs->incarnations[i].number > own->incarnations[own->incarnations_count - 1].number &&
+            theirs->incarnations[i].first_seq <= durable) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether what this handle has exposed is part of what was found. List lock held. */
 static bool continues(frn_log *log, const frn_log *found, uint64_t durable)
 {
-    if (memcmp(log->ledger_id, found->ledger_id, FIRN_LEDGER_ID_SIZE) != 0 || frn_log_durable(found) < durable) {
+    if (memcmp(log->ledger_id, found->ledger_id, FIRN_LEDGER_ID_SIZE) != 0 || frn_log_durable(found) < durable ||
+        forked(log, found, durable)) {
         return false;
     }
     for (size_t i = 0; i < log->segments.count; i++) {
@@ -241,6 +257,12 @@ static firn_status look_anew(frn_log *log, uint64_t *out_durable, firn_error *er
     status = frn_log_look(log->heap, log->io, &log->options, &found, &manifests, &live, &tail_bytes, err);
     if (status == FIRN_EBUSY) {
         return FIRN_OK; /* The writer is too fast for this look; the next one is as good. */
+    }
+    if (status == FIRN_OK && live && frn_log_durable(found) < frn_log_durable(log)) {
+        /* This handle settled the tail of a dead writer, and its successor is still about to: nothing to be seen yet.
+         */
+        (void)frn_log_close(found, NULL);
+        return FIRN_OK;
     }
     if (status == FIRN_OK) {
         status = adopt(log, found, err);

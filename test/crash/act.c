@@ -46,6 +46,50 @@ static model_request *repeat(world *w)
     return request;
 }
 
+static model_verb verb(world *w, model_verb_kind kind, unsigned run)
+{
+    model_verb v = {.kind = kind, .subject = run};
+
+    switch (kind) {
+    case MODEL_PUT:
+        v.subject = (unsigned)dice_roll(&w->dice, dice_chance(&w->dice, 6) ? MODEL_CONTENTS : MODEL_CONTENTS - 1);
+        break;
+    case MODEL_APPEND:
+        v.first = dice_chance(&w->dice, 2) ? 0 : 1 + (unsigned)dice_roll(&w->dice, 20);
+        v.count = 1 + (unsigned)dice_roll(&w->dice, MODEL_APPENDS_MAX);
+        break;
+    case MODEL_END:
+        v.first = FIRN_RUN_COMPLETED + (unsigned)dice_roll(&w->dice, 3);
+        break;
+    case MODEL_PROMOTE:
+        v.subject = (unsigned)dice_roll(&w->dice, MODEL_RELEASES);
+        v.first = (unsigned)dice_roll(&w->dice, MODEL_CONTENTS);
+        break;
+    case MODEL_CREATE:
+    default:
+        break;
+    }
+    return v;
+}
+
+/* One verb, or a run's whole life with content and a release, or any few. */
+static void add_verbs(world *w, model_request *request)
+{
+    static const model_verb_kind life[] = {MODEL_PUT, MODEL_CREATE, MODEL_APPEND, MODEL_END, MODEL_PROMOTE};
+    unsigned run = (unsigned)dice_roll(&w->dice, MODEL_RUNS);
+    bool whole = dice_chance(&w->dice, 4);
+    unsigned count = whole ? 5 : 1 + (unsigned)dice_roll(&w->dice, dice_chance(&w->dice, 3) ? MODEL_VERBS_MAX : 1);
+
+    for (unsigned i = 0; i < count; i++) {
+        /* Ends are rare, or no run would have events. */
+        model_verb_kind kind = (model_verb_kind)dice_roll(&w->dice, MODEL_PROMOTE + 1);
+
+        kind = kind == MODEL_END && !dice_chance(&w->dice, 6) ? MODEL_APPEND : kind;
+        request->verbs[i] = verb(w, whole ? life[i] : kind, run);
+    }
+    request->verbs_count = model_stores_have_room(&w->m->stores, request->verbs, count) ? count : 0;
+}
+
 model_request *world_request(world *w)
 {
     model_event events[MODEL_EVENTS_MAX] = {{0}};
@@ -57,7 +101,7 @@ model_request *world_request(world *w)
 
     if (w->m->count > 0 && dice_chance(&w->dice, 6)) {
         request = repeat(w);
-        if (!request->sets_key_age) {
+        if (!request->sets_key_age && model_stores_have_room(&w->m->stores, request->verbs, request->verbs_count)) {
             return request;
         }
         model_request_unref(request);
@@ -77,6 +121,9 @@ model_request *world_request(world *w)
     memcpy(request->events, events, sizeof events);
     for (size_t i = 0; i < size; i += 1 + (i > 256 ? 64 : 0)) {
         request->bytes[i] = (uint8_t)dice_next(&w->dice);
+    }
+    if (dice_chance(&w->dice, 3)) {
+        add_verbs(w, request);
     }
     add_conditions(w, request);
     return request;

@@ -5,14 +5,46 @@
 
 #include "test/crash/world.h"
 
+/* Where a walk over the log stands, and what the batches before made. */
+typedef struct walk {
+    model_stream streams[MODEL_STREAMS_ALL];
+    unsigned streams_count;
+    model_stream ledgers_own; /* Records without a stream: number 0. */
+    model_stores stores;
+    model_record records[MODEL_RECORDS_MAX]; /* Of this batch. */
+} walk;
+
+static void check_event(const model_request *request, const model_event *event, const firn_record *got)
+{
+    if (got->payload.size != event->size ||
+        (event->size > 0 && memcmp(got->payload.data, request->bytes + event->at, event->size) != 0)) {
+        violation("record %llu: not the payload of %zu bytes that was submitted", (unsigned long long)got->seq,
+                  event->size);
+    }
+}
+
+/* A record of a store: what its body says shows in the answers of world_check_rows(). */
+static void check_stream(walk *k, const model_record *want, const firn_record *got)
+{
+    model_stream *stream = want->stream < 0 ? &k->ledgers_own : &k->streams[want->stream];
+
+    if (want->stream >= 0 && stream->id == 0) {
+        stream->id = ++k->streams_count;
+    }
+    stream->version++;
+    if (got->kind != want->kind || got->stream != stream->id || got->version != stream->version) {
+        violation("record %llu: kind %u stream %u version %llu should be kind %u stream %u version %llu",
+                  (unsigned long long)got->seq, got->kind, got->stream, (unsigned long long)got->version, want->kind,
+                  stream->id, (unsigned long long)stream->version);
+    }
+}
+
 /* One record against the batch that should hold it. */
-static void check_record(const model_batch *batch, uint32_t i, const firn_record *got, model_stream *streams,
-                         unsigned *streams_count)
+static void check_record(walk *k, const model_batch *batch, uint32_t i, const firn_record *got)
 {
     const model_request *request = batch->request;
-    const model_event *event = &request->events[i];
     unsigned long long seq = got->seq;
-    model_stream *stream;
+    unsigned count;
 
     if (got->seq != batch->first_seq + i || got->batch_first_seq != batch->first_seq ||
         got->batch_count != batch->count) {
@@ -25,30 +57,25 @@ static void check_record(const model_batch *batch, uint32_t i, const firn_record
                   (long long)batch->time_ns);
     }
     if (request->sets_key_age) {
+        k->ledgers_own.version++;
         if (got->kind <= FIRN_EVENT_KIND_MAX || got->stream != 0) {
             violation("record %llu should be the ledger's own", seq);
         }
         return;
     }
-    stream = &streams[event->stream];
-    stream->id = stream->id == 0 ? ++*streams_count : stream->id;
-    stream->version++;
-    if (got->kind != event->kind || got->stream != stream->id || got->version != stream->version) {
-        violation("record %llu: kind %u stream %u version %llu should be kind %u stream %u version %llu", seq,
-                  got->kind, got->stream, (unsigned long long)got->version, event->kind, stream->id,
-                  (unsigned long long)stream->version);
+    if (i == 0 && (model_records(&k->stores, request, k->records, &count) != FIRN_OK || count != batch->count)) {
+        violation("the batch of record %llu should not be there", seq);
     }
-    if (got->payload.size != event->size ||
-        (event->size > 0 && memcmp(got->payload.data, request->bytes + event->at, event->size) != 0)) {
-        violation("record %llu: not the payload of %zu bytes that was submitted", seq, event->size);
+    check_stream(k, &k->records[i], got);
+    if (i < request->events_count) {
+        check_event(request, &request->events[i], got);
     }
 }
 
 size_t world_check_log(world *w)
 {
-    model_stream streams[MODEL_STREAMS] = {{0}};
     firn_scan_options options = {.struct_size = sizeof options, .buffer_size = 65536};
-    unsigned streams_count = 0;
+    walk k = {.streams_count = 0};
     firn_scan *scan = NULL;
     size_t batches = 0;
     uint32_t i = 0;
@@ -63,7 +90,7 @@ size_t world_check_log(world *w)
         if (batches == w->m->count) {
             violation("record %llu was never submitted, or was taken back", (unsigned long long)record.seq);
         }
-        check_record(&w->m->batches[batches], i, &record, streams, &streams_count);
+        check_record(&k, &w->m->batches[batches], i, &record);
         if (++i == w->m->batches[batches].count) {
             batches++;
             i = 0;
@@ -124,7 +151,7 @@ void world_check_rows(world *w, size_t count)
         violation("a view at seq %llu, the log ends at %llu", (unsigned long long)firn_view_seq(view),
                   (unsigned long long)m.next_seq - 1);
     }
-    for (unsigned i = 0; i < MODEL_STREAMS; i++) {
+    for (unsigned i = 0; i < MODEL_STREAMS_ALL; i++) {
         const model_stream *want = &m.streams[i];
         firn_status status = firn_stream_get(view, model_stream_name(i), &stream, &err);
 
@@ -140,6 +167,7 @@ void world_check_rows(world *w, size_t count)
         }
     }
     check_keys(view, &m);
+    world_check_stores(view, &m.stores);
     firn_view_close(view);
     if (frn_ledger_check(w->ledger, &err) != FIRN_OK) {
         violation("rows: %s", err.text);

@@ -37,7 +37,26 @@ firn_slice model_stream_name(unsigned stream)
         "a", "runs/2", "a stream with a longer name, as a document's would be", "d", "ünïcode", "f",
     };
 
-    return (firn_slice){.data = names[stream], .size = strlen(names[stream])};
+    return stream < MODEL_STREAMS ? (firn_slice){.data = names[stream], .size = strlen(names[stream])}
+                                  : model_verb_stream_name(stream - MODEL_STREAMS);
+}
+
+firn_status model_records(model_stores *s, const model_request *request, model_record out_records[MODEL_RECORDS_MAX],
+                          unsigned *out_count)
+{
+    unsigned events = request->events_count;
+    unsigned verbs = 0;
+    firn_status status;
+
+    for (unsigned i = 0; i < events; i++) {
+        out_records[i] = (model_record){.kind = request->events[i].kind, .stream = (int)request->events[i].stream};
+    }
+    status = model_stores_decide(s, request->verbs, request->verbs_count, out_records + events, &verbs);
+    for (unsigned i = events; i < events + verbs; i++) {
+        out_records[i].stream += out_records[i].stream < 0 ? 0 : MODEL_STREAMS;
+    }
+    *out_count = events + verbs;
+    return status;
 }
 
 void model_init(model *m)
@@ -84,10 +103,17 @@ static void take_key(model *m, const model_batch *batch)
 static void apply(model *m, const model_batch *batch)
 {
     const model_request *request = batch->request;
+    model_record records[MODEL_RECORDS_MAX];
+    unsigned count;
 
-    for (unsigned i = 0; i < request->events_count; i++) {
-        model_stream *stream = &m->streams[request->events[i].stream];
+    (void)model_records(&m->stores, request, records, &count);
+    for (unsigned i = 0; i < count; i++) {
+        model_stream *stream;
 
+        if (records[i].stream < 0) {
+            continue;
+        }
+        stream = &m->streams[records[i].stream];
         if (stream->id == 0) {
             stream->id = ++m->streams_count;
             stream->first_seq = batch->first_seq + i;
@@ -153,7 +179,8 @@ static bool same_request(const model_request *a, const model_request *b)
     if (a->has_digest || b->has_digest) {
         return a->has_digest && b->has_digest && memcmp(a->digest, b->digest, sizeof a->digest) == 0;
     }
-    if (a->events_count != b->events_count) {
+    if (a->events_count != b->events_count || a->verbs_count != b->verbs_count ||
+        memcmp(a->verbs, b->verbs, a->verbs_count * sizeof a->verbs[0]) != 0) {
         return false;
     }
     for (unsigned i = 0; i < a->events_count; i++) {
@@ -183,6 +210,10 @@ model_answer model_decide(model *m, model_request *request, int64_t clock_ns)
     model_answer answer = {.status = FIRN_OK, .position = m->count};
     model_batch batch = {.request = request};
     const model_batch *known = NULL;
+    model_record records[MODEL_RECORDS_MAX];
+    model_stores after = m->stores;
+    firn_status decided;
+    unsigned count;
 
     batch.time_ns = clock_ns > m->time_ns ? clock_ns : m->time_ns;
     if (request->has_key) {
@@ -199,9 +230,12 @@ model_answer model_decide(model *m, model_request *request, int64_t clock_ns)
     } else if (!expects_hold(m, request)) {
         answer.status = FIRN_ECONFLICT;
         answer.detail = FIRN_DETAIL_EXPECTED_VERSION;
-    } else if (request->events_count > 0 || request->sets_key_age) {
+    } else if ((decided = model_records(&after, request, records, &count)) != FIRN_OK) {
+        answer.status = decided;
+        answer.detail = MODEL_DETAIL_ANY;
+    } else if (count > 0 || request->sets_key_age) {
         batch.first_seq = m->next_seq;
-        batch.count = request->sets_key_age ? 1 : request->events_count;
+        batch.count = request->sets_key_age ? 1 : count;
         push(m, &batch);
         answer.appended = true;
         answer.position = m->count;

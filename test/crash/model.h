@@ -13,14 +13,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "firn/types.h"
+#include "test/crash/model_stores.h"
 
 enum {
-    MODEL_STREAMS = 6,
+    MODEL_STREAMS = 6, /* Of events; behind them come those of runs and releases. */
+    MODEL_STREAMS_ALL = MODEL_STREAMS + MODEL_RUNS + MODEL_RELEASES,
     MODEL_EVENTS_MAX = 8,
     MODEL_EXPECTS_MAX = 3,
     MODEL_SCOPES = 2,
-    MODEL_KEYS = 5
+    MODEL_KEYS = 5,
+    MODEL_RECORDS_MAX = MODEL_EVENTS_MAX + MODEL_VERB_RECORDS_MAX,
+    MODEL_DETAIL_ANY = 0xffff /* The store's own. */
 };
 
 typedef struct model_event {
@@ -44,10 +47,12 @@ typedef struct model_request {
     unsigned scope;
     unsigned key;
     uint64_t age_ns;
-    unsigned events_count; /**< 0: conditions alone. */
+    unsigned events_count; /**< 0, and no verbs: conditions alone. */
+    unsigned verbs_count;  /**< Decided behind the events. */
     unsigned expects_count;
     model_event events[MODEL_EVENTS_MAX];
     model_expect expects[MODEL_EXPECTS_MAX];
+    model_verb verbs[MODEL_VERBS_MAX];
     uint8_t digest[FIRN_DIGEST_SIZE];
     uint8_t bytes[];
 } model_request;
@@ -88,7 +93,8 @@ typedef struct model {
     uint64_t next_seq;
     int64_t time_ns; /**< Of the last batch; 0: none. */
     unsigned streams_count;
-    model_stream streams[MODEL_STREAMS];
+    model_stream streams[MODEL_STREAMS_ALL];
+    model_stores stores;
     size_t keys[MODEL_SCOPES][MODEL_KEYS]; /**< 1 + the batch that recorded it; 0: unknown. */
 } model;
 
@@ -98,8 +104,15 @@ void model_done(model *m);
 /** A copy of the first `count` batches; with them, floor is theirs. */
 void model_fork(const model *m, size_t count, model *out_fork);
 
-/** The name of a stream. */
+/** The name of a stream, 0 … MODEL_STREAMS_ALL - 1. */
 firn_slice model_stream_name(unsigned stream);
+
+/**
+ * The records of a request when it is decided on these stores, which are changed. Their streams are those of
+ * model_stream_name(). Not FIRN_OK: refused; the stores are undefined.
+ */
+firn_status model_records(model_stores *s, const model_request *request, model_record out_records[MODEL_RECORDS_MAX],
+                          unsigned *out_count);
 
 /** Decides a call at clock_ns. If the answer is that something is appended, it is in the model afterwards. */
 model_answer model_decide(model *m, model_request *request, int64_t clock_ns);

@@ -121,7 +121,7 @@ static void test_n10_linear_appends_outstanding(void **state)
 }
 
 enum {
-    OPERATIONS = 10
+    OPERATIONS = 11
 };
 
 static void conflict(world *w)
@@ -139,6 +139,21 @@ static void keyed(world *w, uint8_t fill)
 
     request->has_key = true;
     world_commit(w, request);
+}
+
+/* Events, content, the whole life of a run, and a release, in one batch; the content once more each time. */
+static void cross(world *w)
+{
+    unsigned run = w->m->stores.runs[0].created ? 1 : 0;
+    model_request *request = events(1, 1, 60, 7);
+
+    request->verbs_count = 5;
+    request->verbs[0] = (model_verb){.kind = MODEL_PUT, .subject = 3};
+    request->verbs[1] = (model_verb){.kind = MODEL_CREATE, .subject = run};
+    request->verbs[2] = (model_verb){.kind = MODEL_APPEND, .subject = run, .count = 3};
+    request->verbs[3] = (model_verb){.kind = MODEL_END, .subject = run, .first = FIRN_RUN_COMPLETED};
+    request->verbs[4] = (model_verb){.kind = MODEL_PROMOTE, .subject = 1, .first = 3};
+    world_submit(w, request, true);
 }
 
 static void reopen(rig *r)
@@ -187,6 +202,9 @@ static void operate(rig *r, unsigned operation)
         break;
     case 8:
         (void)frn_ledger_step_drive(w->ledger);
+        break;
+    case 9:
+        cross(w);
         break;
     default:
         reopen(r);

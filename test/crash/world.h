@@ -86,6 +86,16 @@ size_t world_check_log(world *w);
 /** Streams and keys of a view must be those of the model's first `count` batches; the rows a replay. */
 void world_check_rows(world *w, size_t count);
 
+/** Content, runs and releases of a view must be those of the model, to the last byte. */
+void world_check_stores(firn_view *view, const model_stores *want);
+
+/** Adds the verbs of a request to the world's batch. */
+firn_status world_collect_verbs(world *w, const model_request *request, firn_error *err);
+/** A request of one verb and nothing else, by the verb's own call; its results are checked against the model's. */
+bool world_fits_verb(const model_request *request);
+firn_status world_call_verb(world *w, const model_request *request, const model_answer *want, firn_receipt *out_receipt,
+                            firn_error *err);
+
 /** What the sweep is doing, for the text of a violation. */
 typedef struct sweep_place {
     uint64_t seed;

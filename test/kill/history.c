@@ -9,6 +9,9 @@
 
 #include "test/kill/folder.h"
 
+#include "format/kinds.h"
+#include "test/kill/cross.h"
+
 enum {
     RETRIES_BEHIND = 3, /* Keys of batches that survived, tried again, of each thread. */
     RETRIES_AHEAD = 20
@@ -167,42 +170,73 @@ bool history_may_wait(const history *h)
     return h->pending_count < ROUNDS_PENDING_MAX;
 }
 
-static void check_stream(history *h, const plan *p, unsigned i, const firn_record *record)
+/* Where a record stands among those of its stream. */
+static void check_stream(history *h, const firn_record *record, unsigned i)
 {
-    unsigned at =
-        p->events[i].stream == PLAN_STREAMS - 1 ? STREAMS_MAX - 1 : p->id.thread * PLAN_STREAMS + p->events[i].stream;
+    const plan *p = &h->fresh;
+    uint32_t all = THREADS_MAX * PLAN_STREAMS;
+    unsigned cross = i - p->count;
+    uint64_t version;
+    unsigned at;
 
+    if (i >= p->count && cross >= CROSS_RUN_FIRST && cross < CROSS_RUN_FIRST + CROSS_RUN_RECORDS) {
+        /* Each run begins and ends in its batch. */
+        h->streams_count += cross == CROSS_RUN_FIRST ? 1 : 0;
+        version = cross - CROSS_RUN_FIRST + 1;
+        if (record->stream != h->streams_count || record->version != version) {
+            violation("record %llu of a run: stream %u version %llu should be stream %u version %llu",
+                      (unsigned long long)record->seq, record->stream, (unsigned long long)record->version,
+                      h->streams_count, (unsigned long long)version);
+        }
+        return;
+    }
+    if (i >= p->count) {
+        at = all + 1 + p->id.thread;
+    } else {
+        at = p->events[i].stream == PLAN_STREAMS - 1 ? all : p->id.thread * PLAN_STREAMS + p->events[i].stream;
+    }
     if (h->stream_ids[at] == 0) {
         h->stream_ids[at] = ++h->streams_count;
     }
-    if (record->stream != h->stream_ids[at] || record->version != ++h->versions[record->stream]) {
+    h->versions[at]++;
+    if (record->stream != h->stream_ids[at] || record->version != h->versions[at]) {
         violation("record %llu: stream %u version %llu should be stream %u version %llu",
                   (unsigned long long)record->seq, record->stream, (unsigned long long)record->version,
-                  h->stream_ids[at], (unsigned long long)h->versions[h->stream_ids[at]]);
+                  h->stream_ids[at], (unsigned long long)h->versions[at]);
     }
 }
 
 /* A record that no recovery showed before: what it says of itself must be so. */
 static known check_fresh(history *h, const firn_record *record)
 {
-    known k = {.digest = record_digest(record)};
+    known k = {.digest = record_digest(record), .version = record->version};
+    unsigned i = (unsigned)(record->seq - record->batch_first_seq);
     unsigned long long seq = record->seq;
     const char *differs;
-    plan p;
 
-    if (record->kind > FIRN_EVENT_KIND_MAX) {
-        return k;
+    if (record->kind > FIRN_EVENT_KIND_MAX && i == 0) {
+        return k; /* The ledger's own. */
     }
-    if (!plan_read(record->payload, &k.id, &k.index) || k.id.thread >= h->threads) {
-        violation("record %llu: %zu bytes that nobody handed in", seq, record->payload.size);
+    if (i == 0) {
+        if (!plan_read(record->payload, &k.id, &k.index) || k.id.thread >= h->threads) {
+            violation("record %llu: %zu bytes that nobody handed in", seq, record->payload.size);
+        }
+        h->fresh = plan_of(h->seed, k.id);
     }
-    p = plan_of(h->seed, k.id);
-    differs = plan_differs(&p, k.index, record);
+    k.id = h->fresh.id;
+    k.index = i;
+    if (i < h->fresh.count) {
+        differs = plan_differs(&h->fresh, i, record);
+    } else {
+        differs = i < h->fresh.records && record->kind == cross_kind(i - h->fresh.count) ? NULL : "it has another kind";
+    }
     if (differs != NULL) {
         violation("record %llu, number %u of round %u thread %u batch %llu: %s", seq, k.index, k.id.round, k.id.thread,
                   (unsigned long long)k.id.number, differs);
     }
-    check_stream(h, &p, k.index, record);
+    if (record->kind != FMT_KIND_CONTENT_BLOB) {
+        check_stream(h, record, i);
+    }
     return k;
 }
 
@@ -265,7 +299,7 @@ static void scan(history *h, firn_ledger *ledger, uint64_t first_seq, bool order
             continue;
         }
         k = check_fresh(h, &record);
-        if (ordered && record.kind <= FIRN_EVENT_KIND_MAX) {
+        if (ordered && k.id.round != 0) {
             check_order(h, &k, &record);
         }
         remember(h, &k);
@@ -334,7 +368,7 @@ static void retry(history *h, firn_batch *batch, plan_id id, bool survived)
                   err.text);
     }
     if ((receipt.existing != 0) != survived || (survived && !is_batch(h, id, receipt.first_seq)) ||
-        receipt.count != p.count) {
+        receipt.count != p.records) {
         violation("round %u thread %u batch %llu again: seq %llu, count %u, existing %u; it %s", id.round, id.thread,
                   (unsigned long long)id.number, (unsigned long long)receipt.first_seq, receipt.count, receipt.existing,
                   survived ? "had survived" : "had not survived");
@@ -364,6 +398,37 @@ static void retry_keys(history *h, firn_ledger *ledger)
         }
     }
     firn_batch_free(batch);
+}
+
+/* Batches across the stores, the fresh ones and some others, in a view. */
+static void check_crosses(history *h, firn_ledger *ledger, size_t fresh_from)
+{
+    firn_view *view = NULL;
+    firn_error err;
+
+    if (firn_view_open(ledger, &view, &err) != FIRN_OK) {
+        violation("view: %s", err.text);
+    }
+    for (size_t i = 0; i < h->known_count; i++) {
+        const known *k = &h->known[i];
+        const char *differs;
+        plan p;
+
+        if (k->index != 0 || k->id.round == 0 || (i < fresh_from && !dice_chance(&h->dice, 10))) {
+            continue;
+        }
+        p = plan_of(h->seed, k->id);
+        if (!p.crosses) {
+            continue;
+        }
+        differs = cross_differs(&p, k[p.count + CROSS_RELEASE].version, view);
+        if (differs != NULL) {
+            violation("round %u thread %u batch %llu: %s not there, or other", k->id.round, k->id.thread,
+                      (unsigned long long)k->id.number, differs);
+        }
+        h->tally->crosses++;
+    }
+    firn_view_close(view);
 }
 
 static void verify(const history *h, bool closed)
@@ -408,6 +473,7 @@ void history_judge(history *h)
     check_seen(h);
     retry_keys(h, ledger);
     scan(h, ledger, h->known_count + 1, false);
+    check_crosses(h, ledger, before);
     if (firn_replay(ledger, NULL, &report, &err) != FIRN_OK) {
         violation("rows against a replay: %s", err.text);
     }

@@ -9,6 +9,7 @@
  * - what an earlier recovery showed, or any reader was shown, is there unchanged;
  * - what is new was handed in in the rounds since then, is right to the last byte, whole, and of each thread the
  *   batches that came first: no hole, nothing twice, nothing of an earlier round;
+ * - of a batch across the stores, content, run and release are in the answers of a view;
  * - seqs and versions are dense; the rows equal a replay; `verify` finds nothing;
  * - the incarnation was raised if and only if the last process did not close the ledger;
  * - an idempotency key that is tried again finds its batch if that survived, and else appends it, once.
@@ -21,7 +22,7 @@
 
 enum {
     ROUNDS_PENDING_MAX = 4,
-    STREAMS_MAX = THREADS_MAX * PLAN_STREAMS + 1
+    STREAMS_MAX = THREADS_MAX * PLAN_STREAMS + 1 + THREADS_MAX /* Of the plans' events, and releases of each thread. */
 };
 
 /** A record that a recovery showed. */
@@ -29,6 +30,7 @@ typedef struct known {
     uint64_t digest;
     plan_id id;
     unsigned index;
+    uint64_t version;
 } known;
 
 /** A round that was not judged yet. */
@@ -53,6 +55,7 @@ typedef struct tally {
     uint64_t acknowledged; /* Batches. */
     uint64_t raced;        /* Of these, acknowledged while the power was being cut. */
     uint64_t records;
+    uint64_t crosses;  /* Batches across the stores, looked at in views. */
     uint64_t indexes;  /* Deleted. */
     uint64_t existing; /* Keys tried again, and found. */
     uint64_t appended; /* Keys tried again whose batch had not survived. */
@@ -73,8 +76,9 @@ typedef struct history {
     round_pending pending[ROUNDS_PENDING_MAX];
     unsigned pending_count;
     unsigned pending_at;              /* Of the record before, in a scan: rounds follow one another. */
-    uint32_t stream_ids[STREAMS_MAX]; /* Of the streams of the plans; 0: not there yet. */
-    uint64_t versions[STREAMS_MAX + 1];
+    uint32_t stream_ids[STREAMS_MAX]; /* 0: not there yet. */
+    uint64_t versions[STREAMS_MAX];
+    plan fresh; /* The batch that a scan is in. */
     unsigned streams_count;
     uint64_t incarnation; /* Of the last known open; 0: none. */
     bool opened_unseen;   /* Perhaps opened since then. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "test/disk/dice.h"
+#include "test/kill/cross.h"
 
 #define MAGIC UINT64_C(0x6e616c702e6c6c6b)
 
@@ -35,6 +36,7 @@ plan plan_of(uint64_t seed, plan_id id)
     plan p = {.seed = seed, .id = id};
 
     p.keyed = dice_chance(&d, 3);
+    p.crosses = dice_chance(&d, 6);
     p.count = 1 + (unsigned)dice_roll(&d, dice_chance(&d, 4) ? PLAN_EVENTS_MAX : 2);
     for (unsigned i = 0; i < p.count; i++) {
         p.events[i].stream = (unsigned)dice_roll(&d, PLAN_STREAMS);
@@ -44,6 +46,7 @@ plan plan_of(uint64_t seed, plan_id id)
             p.events[i].size = PLAN_SIZE_MIN + (size_t)dice_roll(&d, PLAN_SIZE_MAX - PLAN_SIZE_MIN);
         }
     }
+    p.records = p.count + (p.crosses ? CROSS_RECORDS : 0);
     return p;
 }
 
@@ -91,6 +94,9 @@ firn_status plan_collect(const plan *p, firn_batch *batch, firn_error *err)
         status = firn_batch_event(batch, stream_name(p, p->events[i].stream, text), p->events[i].kind,
                                   (firn_slice){.data = payload, .size = p->events[i].size}, err);
     }
+    if (status == FIRN_OK && p->crosses) {
+        status = cross_collect(p, batch, err);
+    }
     if (status == FIRN_OK && p->keyed) {
         int length =
             snprintf(text, sizeof text, "%u/%u/%llu", p->id.round, p->id.thread, (unsigned long long)p->id.number);
@@ -120,7 +126,7 @@ const char *plan_differs(const plan *p, unsigned i, const firn_record *record)
 {
     static uint8_t payload[PLAN_SIZE_MAX];
 
-    if (i >= p->count || record->batch_count != p->count || record->seq != record->batch_first_seq + i) {
+    if (i >= p->count || record->batch_count != p->records || record->seq != record->batch_first_seq + i) {
         return "its batch has another shape";
     }
     if (record->kind != p->events[i].kind || record->payload.size != p->events[i].size) {

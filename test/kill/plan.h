@@ -30,8 +30,10 @@ typedef struct plan_id {
 typedef struct plan {
     uint64_t seed;
     plan_id id;
-    bool keyed; /**< Has an idempotency key, which names the id. */
-    unsigned count;
+    bool keyed;     /**< Has an idempotency key, which names the id. */
+    bool crosses;   /**< Behind its events it has what cross.h says. */
+    unsigned count; /**< Events. */
+    unsigned records;
     struct {
         unsigned stream;
         uint32_t kind;
@@ -47,7 +49,7 @@ firn_status plan_collect(const plan *p, firn_batch *batch, firn_error *err);
 /** The id that a payload claims, and its place in the batch; false: it is no payload of a plan. */
 bool plan_read(firn_slice payload, plan_id *out_id, unsigned *out_index);
 
-/** NULL if the record is number i of the plan's batch, else what is wrong with it. */
+/** NULL if the record is number i of the plan's batch, which is one of its events, else what is wrong with it. */
 const char *plan_differs(const plan *p, unsigned i, const firn_record *record);
 
 /** 64 bits over all that a record is: two readers that were shown the same have the same. Never 0. */
