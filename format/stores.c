@@ -119,11 +119,11 @@ fmt_verdict fmt_content_chunk_decode(firn_slice body, fmt_content_chunk *out_chu
     return taker.verdict;
 }
 
-size_t fmt_content_manifest_prefix(uint8_t out[FMT_MANIFEST_PREFIX_MAX], const fmt_content_manifest *manifest)
+size_t fmt_content_manifest_prefix(uint8_t out[FMT_CONTENT_MANIFEST_PREFIX_MAX], const fmt_content_manifest *manifest)
 {
     fmt_pack pack;
 
-    fmt_pack_begin(&pack, out, FMT_MANIFEST_PREFIX_MAX, 6);
+    fmt_pack_begin(&pack, out, FMT_CONTENT_MANIFEST_PREFIX_MAX, 6);
     fmt_pack_bin(&pack, manifest->digest, FIRN_DIGEST_SIZE);
     fmt_pack_unsigned(&pack, manifest->size);
     fmt_pack_unsigned(&pack, manifest->chunk_size);
@@ -132,19 +132,19 @@ size_t fmt_content_manifest_prefix(uint8_t out[FMT_MANIFEST_PREFIX_MAX], const f
     return pack.used;
 }
 
-void fmt_content_manifest_digest(uint8_t out[FMT_MANIFEST_DIGEST_SIZE], const uint8_t *digest)
+void fmt_content_manifest_digest(uint8_t out[FMT_CONTENT_MANIFEST_DIGEST_SIZE], const uint8_t *digest)
 {
     fmt_pack pack;
 
-    fmt_pack_resume(&pack, out, FMT_MANIFEST_DIGEST_SIZE, 0);
+    fmt_pack_resume(&pack, out, FMT_CONTENT_MANIFEST_DIGEST_SIZE, 0);
     fmt_pack_element_digest(&pack, digest);
 }
 
-size_t fmt_content_manifest_suffix(uint8_t out[FMT_MANIFEST_SUFFIX_MAX], firn_time time)
+size_t fmt_content_manifest_suffix(uint8_t out[FMT_CONTENT_MANIFEST_SUFFIX_MAX], firn_time time)
 {
     fmt_pack pack;
 
-    fmt_pack_resume(&pack, out, FMT_MANIFEST_SUFFIX_MAX, 6);
+    fmt_pack_resume(&pack, out, FMT_CONTENT_MANIFEST_SUFFIX_MAX, 6);
     fmt_pack_time(&pack, time);
     return pack.used;
 }

@@ -28,9 +28,9 @@ enum {
     FMT_UPLOAD_SIZE = 16,
     FMT_BLOB_PREFIX_MAX = 64,
     FMT_CHUNK_PREFIX_MAX = 40,
-    FMT_MANIFEST_PREFIX_MAX = 96,
-    FMT_MANIFEST_DIGEST_SIZE = 2 + FIRN_DIGEST_SIZE, /**< Bytes of one chunk's digest as encoded. */
-    FMT_MANIFEST_SUFFIX_MAX = 20,
+    FMT_CONTENT_MANIFEST_PREFIX_MAX = 96,
+    FMT_CONTENT_MANIFEST_DIGEST_SIZE = 2 + FIRN_DIGEST_SIZE, /**< Bytes of one chunk's digest as encoded. */
+    FMT_CONTENT_MANIFEST_SUFFIX_MAX = 20,
     FMT_RUN_CREATE_PREFIX_MAX = 900,
     FMT_RUN_CREATE_SUFFIX_MAX = 320,
     FMT_RUN_EVENT_PREFIX_MAX = 560,
@@ -66,10 +66,10 @@ typedef struct fmt_content_manifest {
     firn_time time;
 } fmt_content_manifest;
 /** What stands before the digests of the chunks, each of which is written by fmt_content_manifest_digest(), … */
-size_t fmt_content_manifest_prefix(uint8_t out[FMT_MANIFEST_PREFIX_MAX], const fmt_content_manifest *manifest);
-void fmt_content_manifest_digest(uint8_t out[FMT_MANIFEST_DIGEST_SIZE], const uint8_t *digest);
+size_t fmt_content_manifest_prefix(uint8_t out[FMT_CONTENT_MANIFEST_PREFIX_MAX], const fmt_content_manifest *manifest);
+void fmt_content_manifest_digest(uint8_t out[FMT_CONTENT_MANIFEST_DIGEST_SIZE], const uint8_t *digest);
 /** … and what stands behind them. */
-size_t fmt_content_manifest_suffix(uint8_t out[FMT_MANIFEST_SUFFIX_MAX], firn_time time);
+size_t fmt_content_manifest_suffix(uint8_t out[FMT_CONTENT_MANIFEST_SUFFIX_MAX], firn_time time);
 fmt_verdict fmt_content_manifest_decode(firn_slice body, fmt_content_manifest *out_manifest);
 
 typedef struct fmt_run_create {

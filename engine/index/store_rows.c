@@ -239,6 +239,16 @@ fmt_verdict frn_row_events_key_decode(firn_slice key, uint32_t *out_stream, uint
     return verdict;
 }
 
+static size_t bits_of(uint64_t set)
+{
+    size_t count = 0;
+
+    for (; set != 0; set &= set - 1) {
+        count++;
+    }
+    return count;
+}
+
 firn_slice frn_row_events_encode(uint8_t out[FRN_ROW_EVENTS], const frn_row_events *row)
 {
     uint64_t starts = 0, next_seq = 0;
@@ -279,9 +289,8 @@ fmt_verdict frn_row_events_decode(firn_slice value, frn_row_events *out_row)
     out_row->there = fmt_get64(data);
     starts = fmt_get64(data + 8);
     seq_at = data + 16;
-    print_at = seq_at + 8 * (size_t)__builtin_popcountll(starts);
-    verdict =
-        size_verdict(value, (size_t)(print_at - data) + FRN_PRINT_SIZE * (size_t)__builtin_popcountll(out_row->there));
+    print_at = seq_at + 8 * bits_of(starts);
+    verdict = size_verdict(value, (size_t)(print_at - data) + FRN_PRINT_SIZE * bits_of(out_row->there));
     /* A start is an event, and an event with none before it is a start. */
     before = out_row->there << 1;
     if (verdict == FMT_OK && ((starts & ~out_row->there) != 0 || (out_row->there & ~before & ~starts) != 0)) {

@@ -5,7 +5,7 @@
 #include "engine/intake/options.h"
 #include "engine/read/view.h"
 #include "engine/store/content.h"
-#include "engine/store/field.h"
+#include "engine/intake/field.h"
 #include "format/stores.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
 /* release.c — releases as a view sees them: the current one of a name, those before, and the names. */
 #include "engine/base/error.h"
 #include "engine/read/view.h"
-#include "engine/store/field.h"
+#include "engine/intake/field.h"
 #include "engine/store/release.h"
 #include "format/stores.h"
 

@@ -11,7 +11,7 @@
 #include "engine/base/error.h"
 #include "engine/intake/batch.h"
 #include "engine/intake/core.h"
-#include "engine/store/field.h"
+#include "engine/intake/field.h"
 #include "format/stores.h"
 
 #include <string.h>
@@ -33,8 +33,8 @@ firn_status frn_content_digest(frn_digests *digests, firn_slice bytes, uint8_t o
 
 uint64_t frn_content_size_max(uint32_t chunk_size)
 {
-    uint64_t chunks =
-        (FIRN_BODY_SIZE_MAX - FMT_MANIFEST_PREFIX_MAX - FMT_MANIFEST_SUFFIX_MAX) / FMT_MANIFEST_DIGEST_SIZE;
+    uint64_t chunks = (FIRN_BODY_SIZE_MAX - FMT_CONTENT_MANIFEST_PREFIX_MAX - FMT_CONTENT_MANIFEST_SUFFIX_MAX) /
+                      FMT_CONTENT_MANIFEST_DIGEST_SIZE;
 
     return chunks * chunk_size;
 }
@@ -45,9 +45,9 @@ frn_bound frn_content_put_bound(const frn_content_put *put)
 
     if (put->chunks != 0) {
         bound.records = put->chunks - put->staged + 1;
-        bound.records_size =
-            put->bytes.size + (put->chunks - put->staged) * fmt_record_size(FMT_CHUNK_PREFIX_MAX) +
-            fmt_record_size(FMT_MANIFEST_PREFIX_MAX + FMT_MANIFEST_SUFFIX_MAX + put->chunks * FMT_MANIFEST_DIGEST_SIZE);
+        bound.records_size = put->bytes.size + (put->chunks - put->staged) * fmt_record_size(FMT_CHUNK_PREFIX_MAX) +
+                             fmt_record_size(FMT_CONTENT_MANIFEST_PREFIX_MAX + FMT_CONTENT_MANIFEST_SUFFIX_MAX +
+                                             put->chunks * FMT_CONTENT_MANIFEST_DIGEST_SIZE);
     }
     return bound;
 }
@@ -83,7 +83,7 @@ static firn_status chunk_record(frn_decision *decision, const uint8_t *upload, u
 
 static firn_status manifest_record(frn_decision *decision, const frn_content_put *put, firn_error *err)
 {
-    uint8_t prefix[FMT_MANIFEST_PREFIX_MAX], suffix[FMT_MANIFEST_SUFFIX_MAX];
+    uint8_t prefix[FMT_CONTENT_MANIFEST_PREFIX_MAX], suffix[FMT_CONTENT_MANIFEST_SUFFIX_MAX];
     fmt_content_manifest manifest = {
         .digest = put->digest,
         .size = put->size,
@@ -93,7 +93,7 @@ static firn_status manifest_record(frn_decision *decision, const frn_content_put
     };
     firn_slice parts[] = {
         {prefix, fmt_content_manifest_prefix(prefix, &manifest)},
-        {put->chunk_digests, put->chunks * FMT_MANIFEST_DIGEST_SIZE},
+        {put->chunk_digests, put->chunks * FMT_CONTENT_MANIFEST_DIGEST_SIZE},
         {suffix, fmt_content_manifest_suffix(suffix, firn_time_of_ns(decision->apply.time_ns))},
     };
 
@@ -215,8 +215,8 @@ static firn_status put_prepare(firn_ledger *ledger, frn_arena *arena, firn_slice
     if (status != FIRN_OK) {
         return status;
     }
-    put->chunk_digests = arena != NULL ? frn_arena_take(arena, put->chunks * FMT_MANIFEST_DIGEST_SIZE)
-                                       : frn_alloc(ledger->heap, put->chunks * FMT_MANIFEST_DIGEST_SIZE);
+    put->chunk_digests = arena != NULL ? frn_arena_take(arena, put->chunks * FMT_CONTENT_MANIFEST_DIGEST_SIZE)
+                                       : frn_alloc(ledger->heap, put->chunks * FMT_CONTENT_MANIFEST_DIGEST_SIZE);
     if (put->chunk_digests == NULL) {
         return frn_fail(err, FIRN_ENOMEM, "digests of %zu chunks", put->chunks);
     }
@@ -226,7 +226,7 @@ static firn_status put_prepare(firn_ledger *ledger, frn_arena *arena, firn_slice
         status = frn_content_digest(
             &ledger->digests, (firn_slice){data + i * put->chunk_size, left < put->chunk_size ? left : put->chunk_size},
             digest, err);
-        fmt_content_manifest_digest(put->chunk_digests + i * FMT_MANIFEST_DIGEST_SIZE, digest);
+        fmt_content_manifest_digest(put->chunk_digests + i * FMT_CONTENT_MANIFEST_DIGEST_SIZE, digest);
     }
     return status;
 }

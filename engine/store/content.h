@@ -21,7 +21,7 @@ typedef struct frn_content_put {
     size_t chunks;
     size_t staged;
     uint32_t chunk_size;
-    uint8_t *chunk_digests; /**< chunks times FMT_MANIFEST_DIGEST_SIZE bytes, as a manifest holds them. */
+    uint8_t *chunk_digests; /**< chunks times FMT_CONTENT_MANIFEST_DIGEST_SIZE bytes, as a manifest holds them. */
     uint8_t digest[FIRN_DIGEST_SIZE];
     uint8_t upload[FRN_UPLOAD_SIZE];
     firn_content_put_result *result; /**< May be NULL. Written when decided. */

@@ -2,7 +2,7 @@
 /* content_apply.c — the rows of content: where the bytes of a digest are, where the chunks of an upload are. */
 #include "engine/base/error.h"
 #include "engine/store/content.h"
-#include "engine/store/damage.h"
+#include "engine/intake/damage.h"
 #include "format/stores.h"
 
 static firn_status digest_put(frn_apply *apply, const uint8_t *digest, const frn_row_digest *row, firn_error *err)

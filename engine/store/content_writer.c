@@ -8,7 +8,7 @@
 #include "engine/base/error.h"
 #include "engine/intake/core.h"
 #include "engine/store/content.h"
-#include "engine/store/field.h"
+#include "engine/intake/field.h"
 #include "format/stores.h"
 
 #include <string.h>
@@ -98,7 +98,7 @@ static firn_status digests_grow(firn_content_writer *writer, firn_error *err)
     if (writer->chunks < writer->chunks_capacity) {
         return FIRN_OK;
     }
-    grown = frn_realloc(writer->ledger->heap, writer->chunk_digests, capacity * FMT_MANIFEST_DIGEST_SIZE);
+    grown = frn_realloc(writer->ledger->heap, writer->chunk_digests, capacity * FMT_CONTENT_MANIFEST_DIGEST_SIZE);
     if (grown == NULL) {
         return frn_fail(err, FIRN_ENOMEM, "digests of %zu chunks", capacity);
     }
@@ -118,7 +118,7 @@ static firn_status held_digest(firn_content_writer *writer, firn_error *err)
             frn_content_digest(&writer->ledger->digests, (firn_slice){writer->held, writer->held_size}, digest, err);
     }
     if (status == FIRN_OK) {
-        fmt_content_manifest_digest(writer->chunk_digests + writer->chunks * FMT_MANIFEST_DIGEST_SIZE, digest);
+        fmt_content_manifest_digest(writer->chunk_digests + writer->chunks * FMT_CONTENT_MANIFEST_DIGEST_SIZE, digest);
     }
     return status;
 }

@@ -6,9 +6,8 @@
 #include "engine/intake/batch.h"
 #include "engine/intake/core.h"
 #include "engine/intake/options.h"
-#include "engine/store/damage.h"
-#include "engine/store/field.h"
-#include "engine/store/run.h"
+#include "engine/intake/damage.h"
+#include "engine/intake/field.h"
 #include "format/stores.h"
 
 #include <string.h>
@@ -248,7 +247,7 @@ static firn_status batch_promote(firn_batch *batch, const firn_release_args *arg
     texts[2] = &promote->release.promoted_by;
     texts[3] = &promote->release.notes;
     for (size_t i = 0; i < 4 && status == FIRN_OK; i++) {
-        status = frn_run_copy(batch, *texts[i], texts[i], err);
+        status = frn_batch_copy(batch, *texts[i], texts[i], err);
     }
     if (status == FIRN_OK) {
         *stream = (frn_stream_ref){0};

@@ -25,15 +25,6 @@ firn_status frn_run_unknown(firn_error *err, firn_slice run_id)
     return frn_fail(err, FIRN_ENOTFOUND, "run not found: %.*s%s", FRN_FIELD(run_id));
 }
 
-firn_status frn_run_copy(firn_batch *batch, firn_slice bytes, firn_slice *out_copy, firn_error *err)
-{
-    if (bytes.data != NULL && bytes.size == 0) {
-        *out_copy = (firn_slice){"", 0};
-        return FIRN_OK;
-    }
-    return frn_batch_copy(batch, bytes, out_copy, err);
-}
-
 firn_status frn_run_running(frn_decision *decision, frn_stream_ref *ref, firn_slice run_id, uint32_t *out_stream,
                             firn_error *err)
 {
@@ -302,7 +293,7 @@ static firn_status create_copy(firn_batch *batch, create_verb *create, firn_erro
     firn_status status = FIRN_OK;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0] && status == FIRN_OK; i++) {
-        status = frn_run_copy(batch, *texts[i], texts[i], err);
+        status = frn_batch_copy(batch, *texts[i], texts[i], err);
     }
     if (status != FIRN_OK) {
         return status;

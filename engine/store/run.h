@@ -5,7 +5,7 @@
 
 #include "engine/intake/apply.h"
 #include "engine/intake/batch.h"
-#include "engine/store/field.h"
+#include "engine/intake/field.h"
 #include "firn/run.h"
 #include "format/stores.h"
 
@@ -46,8 +46,5 @@ firn_status frn_run_events_check(const firn_ledger *ledger, const firn_run_event
 firn_status frn_run_running(frn_decision *decision, frn_stream_ref *stream, firn_slice run_id, uint32_t *out_stream,
                             firn_error *err) FIRN_NODISCARD;
 firn_status frn_run_unknown(firn_error *err, firn_slice run_id) FIRN_NODISCARD;
-
-/** A slice of a batch's own; data NULL stays NULL, as null differs from empty. FIRN_OK, FIRN_ENOMEM. */
-firn_status frn_run_copy(firn_batch *batch, firn_slice bytes, firn_slice *out_copy, firn_error *err) FIRN_NODISCARD;
 
 #endif

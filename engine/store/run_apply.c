@@ -9,7 +9,7 @@
  * the log. 16 bytes of a SHA-256 decide it, in a row that serves 64 events.
  */
 #include "engine/base/error.h"
-#include "engine/store/damage.h"
+#include "engine/intake/damage.h"
 #include "engine/store/run.h"
 
 #include <assert.h>

@@ -17,7 +17,7 @@ typedef struct event_kind {
 
 #define EVENT_KIND(kind, first, second) {(kind), {(first), (second)}},
 static const event_kind event_kinds[] = {
-#include "engine/store/event_kinds.def"
+#include "engine/store/run_kinds.def"
 };
 #undef EVENT_KIND
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* damage.c — FIRN_ECORRUPT about a record that a store cannot apply. */
-#include "engine/store/damage.h"
+#include "engine/intake/damage.h"
 
 #include "engine/base/error.h"
 #include "format/kinds.h"

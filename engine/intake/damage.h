@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* damage.h — FIRN_ECORRUPT about a record that a store cannot apply. */
-#ifndef FRN_STORE_DAMAGE_H
-#define FRN_STORE_DAMAGE_H
+#ifndef FRN_INTAKE_DAMAGE_H
+#define FRN_INTAKE_DAMAGE_H
 
 #include "format/record.h"
 

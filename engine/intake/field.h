@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* field.h — check what callers give to the stores, with the texts that the contract fixes. */
-#ifndef FRN_STORE_FIELD_H
-#define FRN_STORE_FIELD_H
+#ifndef FRN_INTAKE_FIELD_H
+#define FRN_INTAKE_FIELD_H
 
 #include "firn/digest.h"
 #include "firn/time.h"

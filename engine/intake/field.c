@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* field.c — check what callers give to the stores; digests and instants from text and as text. */
-#include "engine/store/field.h"
+#include "engine/intake/field.h"
 
 #include "engine/base/error.h"
 #include "format/body.h"
