@@ -4,10 +4,12 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import unittest
 
 import tool
 
@@ -189,6 +191,7 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         self.assertEqual(run['spec_digest'], hashlib.sha256(b'S').hexdigest())
         self.assertEqual(run['metadata'], {'git_sha': None, 'agent_name': 'ci', 'tags': ['x']})
 
+    @unittest.skipUnless(shutil.which('git'), 'no git here')
     def test_git_sha(self):
         """In a repository the commit that is checked out stands in spec, metadata and first event."""
         self.make()
