@@ -161,7 +161,7 @@ typedef struct append_call {
 static firn_status append_begin(append_call *call, firn_ledger *ledger, firn_slice run_id, const firn_run_event *events,
                                 size_t events_count, uint64_t *out_event_seqs, firn_error *err)
 {
-    size_t size;
+    size_t size = 0;
     firn_status status;
 
     if (ledger == NULL) {
@@ -245,7 +245,7 @@ static firn_status batch_append(firn_batch *batch, append_verb *append, firn_err
     char subject[FRN_SUBJECT_SIZE_MAX];
     append_verb *own = frn_arena_take(&batch->arena, sizeof *own);
     frn_bound bound;
-    size_t size;
+    size_t size = 0;
     firn_status status = append_check(batch->ledger, append, &size, err);
 
     if (status == FIRN_OK) {
