@@ -114,7 +114,9 @@ void api_remove_folder(const char *path)
         return;
     }
     while ((entry = readdir(dir)) != NULL) {
-        (void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        if (snprintf(name, sizeof name, "%s/%s", path, entry->d_name) >= (int)sizeof name) {
+            continue;
+        }
         if (entry->d_name[0] != '.' && unlink(name) != 0) {
             api_remove_folder(name);
         }

@@ -107,7 +107,7 @@ static void shell(const api_world *world, const char *template)
     char command[2000];
     size_t used = 0;
 
-    for (; *template != '\0'; template++) {
+    for (; *template != '\0'; template ++) {
         if (*template == '@') {
             used += (size_t)snprintf(command + used, sizeof command - used, "%s", world->folder);
         } else {
@@ -118,8 +118,8 @@ static void shell(const api_world *world, const char *template)
     assert_int_equal(system(command), 0);
 }
 
-/* Opens with whatever index there is: the answers are those of before, for a writer and for a reader, and an append goes
-   on behind them. */
+/* Opens with whatever index there is: the answers are those of before, for a writer and for a reader, and an append
+   goes on behind them. */
 static void check(api_world *world, const answers *before)
 {
     firn_options options = world->options;
@@ -285,7 +285,8 @@ static void append_and_die(api_world *world, int batches)
     (void)kill(getpid(), SIGKILL);
 }
 
-/* A writer is killed while it merges again and again: what is replayed is bounded, and the rows are those of the log. */
+/* A writer is killed while it merges again and again: what is replayed is bounded, and the rows are those of the log.
+ */
 static void test_killed(void **state)
 {
     enum {

@@ -26,7 +26,7 @@ class Content(tool.Case):
 
     def test_large_file(self):
         """A file above the size that is read whole is streamed; a second put of it appends nothing."""
-        self.expect(0, 'init')
+        self.expect(0, 'init', '--segment-size', '4M')
         data = os.urandom(1 << 20) * 9 + b'end'
         path = self.write('large', data)
         first = self.expect(0, '--json', 'put', path).json()
