@@ -247,8 +247,12 @@ typedef struct firn_replay_options {
 } firn_replay_options;
 
 /**
- * Build the index of a ledger anew from its log and compare it with the one in use.
- * @return FIRN_OK; FIRN_EINVARIANT: the rows differ, both digests are in the text; FIRN_ECORRUPT: damage.
+ * Build the rows of a ledger anew from its log, in memory, and compare them with those in use.
+ *
+ * If they differ, or the index on disk turns out damaged, a ledger that is open for writing removes that index when it is
+ * closed, and the next open builds it anew.
+ * @return FIRN_OK; FIRN_EINVARIANT: the rows differ, both digests are in the text; FIRN_ECORRUPT: damage, with
+ *   FIRN_DETAIL_INDEX of the index alone.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_replay(firn_ledger *ledger, const firn_replay_options *options,
                                                 firn_report *out_report, firn_error *err);
