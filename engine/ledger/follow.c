@@ -61,15 +61,17 @@ static firn_status go_on(frn_house *house, firn_error *err)
 /* Lets the newest state on disk take the place of rows in memory. If it cannot be had, memory goes on. */
 static firn_status renew_index(frn_house *house, firn_error *err)
 {
+    uint64_t records_max = house->options.replay_records_max;
+    uint64_t delta = records_max != 0 && records_max < DELTA_RECORDS ? records_max : DELTA_RECORDS;
     frn_index_mark mark;
     firn_status status = FIRN_OK;
 
     frn_index_mark_get(house->core.index, &mark);
-    if (house->rows_seq < mark.seq + DELTA_RECORDS || house->rows_seq < house->renew_at ||
+    if (house->rows_seq < mark.seq + delta || house->rows_seq < house->renew_at ||
         atomic_load(&house->core.rows_seq_max) != UINT64_MAX) {
         return FIRN_OK;
     }
-    house->renew_at = house->rows_seq + DELTA_RECORDS;
+    house->renew_at = house->rows_seq + delta / 2;
     if (frn_index_refresh(house->core.index, NULL) != FIRN_OK) {
         return FIRN_OK;
     }

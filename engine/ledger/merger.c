@@ -3,8 +3,8 @@
  * merger.c — bring rows from memory into the index on disk before there are too many of them.
  *
  * A merge takes all that is durable in one transaction together with the mark, so what a crash leaves is the state
- * after some merge, and opening replays from its mark. How far the mark is behind bounds that time: from 40,000 records on a
- * merge is worth its two syncs; at replay_records_max or replay_bytes_max appends wait. In between merges keep a
+ * after some merge, and opening replays from its mark. How far the mark is behind bounds that time: from 40,000 records
+ * on a merge is worth its two syncs; at replay_records_max or replay_bytes_max appends wait. In between merges keep a
  * distance, for each takes the disk from the log: under load they grow instead of becoming more.
  *
  * What can fail: a merge. Then nothing is lost, memory goes on growing up to index_size_max, and it is tried again;
@@ -67,6 +67,9 @@ static firn_status merge(frn_merger *merger, bool *out_merged)
     }
     frn_mutex_unlock(&merger->busy);
     *out_merged = status == FIRN_OK && merged.seq > before;
+    if (status < 0 && err.detail == FIRN_DETAIL_INDEX) {
+        atomic_store(&merger->spoilt, true);
+    }
     if (status < 0 && !atomic_load(&merger->failing)) {
         frn_trace_say(&ledger->trace, "the index is not merged: %s", err.text);
     }

@@ -234,6 +234,7 @@ firn_status firn_replay(firn_ledger *ledger, const firn_replay_options *options,
 {
     firn_replay_options own;
     firn_report report = {.struct_size = sizeof report};
+    firn_error why;
     firn_status status;
 
     if (ledger == NULL) {
@@ -244,7 +245,13 @@ firn_status firn_replay(firn_ledger *ledger, const firn_replay_options *options,
         status = frn_options_read(&own, sizeof own, options, "replay options", err);
     }
     if (status == FIRN_OK) {
-        status = replay_compare(ledger, &own, &report, err);
+        status = replay_compare(ledger, &own, &report, &why);
+        if (status != FIRN_OK && err != NULL) {
+            *err = why;
+        }
+        if (status == FIRN_EINVARIANT || (status < 0 && why.detail == FIRN_DETAIL_INDEX)) {
+            atomic_store(&frn_house_of(ledger)->merger.spoilt, true);
+        }
     }
     if (status != FIRN_OK) {
         return frn_wrap(err, status, "replay");
