@@ -371,7 +371,8 @@ static uint64_t sum_of_versions(firn_ledger *ledger, uint64_t *out_seq)
     return sum;
 }
 
-/* Another process writes and merges; a reader that opened the index on disk follows it, and takes newer states of it. */
+/* Another process writes and merges; a reader that opened the index on disk follows it, and takes newer states of it.
+ */
 static void test_follow_merges(void **state)
 {
     enum {
@@ -428,14 +429,10 @@ static void test_follow_merges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_FOLDER(test_clean),
-        ON_FOLDER(test_deleted),
-        ON_FOLDER(test_corrupted),
-        ON_FOLDER(test_corrupted_within),
-        ON_FOLDER(test_foreign),
-        ON_FOLDER(test_stale),
-        ON_FOLDER(test_mark_beyond_log),
-        ON_FOLDER(test_killed),
+        ON_FOLDER(test_clean),           ON_FOLDER(test_deleted),
+        ON_FOLDER(test_corrupted),       ON_FOLDER(test_corrupted_within),
+        ON_FOLDER(test_foreign),         ON_FOLDER(test_stale),
+        ON_FOLDER(test_mark_beyond_log), ON_FOLDER(test_killed),
         ON_FOLDER(test_follow_merges),
     };
 
