@@ -128,12 +128,12 @@ int main(int argc, char **argv)
 {
     campaign c = {.program = "cut", .count = 12, .counted = "cuts", .at_once = CUTS_OF_LEDGER, .file_system = "ext4"};
     bench b = {0};
-    const tally *t = &b.tally;
     const char *reason;
     uint64_t done;
 
     campaign_options(&c, argc, argv);
     b.file_system = c.file_system;
+    place.program = strcmp(b.file_system, "xfs") == 0 ? "cut --fs xfs" : "cut --fs ext4";
     (void)snprintf(b.image, sizeof b.image, "%s/image", place.folder);
     (void)snprintf(b.mount, sizeof b.mount, "%s/mount", place.folder);
     if (mkdir(b.mount, 0777) != 0) {
@@ -151,15 +151,8 @@ int main(int argc, char **argv)
 
         run_ledger(&b, c.seed + done / CUTS_OF_LEDGER, left < CUTS_OF_LEDGER ? (unsigned)left : CUTS_OF_LEDGER);
     }
-    (void)printf("cut: seed %llu on %s: %llu power cuts, %llu recoveries judged; %llu batches acknowledged, %llu of "
-                 "them while the power was cut, 0 lost; readers were shown %llu records, %llu different ones, 0 lost; "
-                 "%llu records; keys "
-                 "tried again: %llu found, %llu appended; %llu indexes deleted\n",
-                 (unsigned long long)c.seed, b.file_system, (unsigned long long)t->rounds,
-                 (unsigned long long)t->judged, (unsigned long long)t->acknowledged, (unsigned long long)t->raced,
-                 (unsigned long long)t->reads, (unsigned long long)t->seen, (unsigned long long)t->records,
-                 (unsigned long long)t->existing, (unsigned long long)t->appended, (unsigned long long)t->indexes);
+    tally_print(&b.tally, c.seed, "power cuts");
     shared_free(b.shared);
     folder_remove(place.folder);
-    return t->acknowledged == 0;
+    return b.tally.acknowledged == 0;
 }

@@ -468,6 +468,7 @@ void history_judge(history *h)
         violation("recovery: %s: %s", firn_status_name(err.status), err.text);
     }
     check_opened(h, stats.incarnation, stats.was_clean != 0);
+    h->tally->merged += stats.merged_seq > 0 && stats.replayed_records < stats.durable_seq ? 1 : 0;
     scan(h, ledger, 1, true);
     check_acks(h);
     check_seen(h);
@@ -485,4 +486,31 @@ void history_judge(history *h)
     h->tally->judged++;
     h->tally->records += h->known_count - before;
     forget_rounds(h);
+}
+
+void tally_print(const tally *t, uint64_t seed, const char *what)
+{
+    const struct {
+        const char *text;
+        uint64_t count;
+    } lines[] = {
+        {"recoveries judged", t->judged},
+        {"batches acknowledged, 0 lost", t->acknowledged},
+        {"of them while the power was being cut", t->raced},
+        {"records recovered", t->records},
+        {"looks at batches across the stores", t->crosses},
+        {"records shown to readers, 0 lost", t->reads},
+        {"different ones", t->seen},
+        {"keys tried again and found", t->existing},
+        {"keys tried again and appended", t->appended},
+        {"indexes deleted", t->indexes},
+        {"replays that began at the mark of the index on disk", t->merged},
+    };
+
+    (void)printf("%s, seed %llu: %llu %s", place.program, (unsigned long long)seed, (unsigned long long)t->rounds,
+                 what);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        (void)printf("; %llu %s", (unsigned long long)lines[i].count, lines[i].text);
+    }
+    (void)printf("\n");
 }

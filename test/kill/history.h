@@ -57,6 +57,7 @@ typedef struct tally {
     uint64_t records;
     uint64_t crosses;  /* Batches across the stores, looked at in views. */
     uint64_t indexes;  /* Deleted. */
+    uint64_t merged;   /* Recoveries that found a mark in the index on disk, and went on from there. */
     uint64_t existing; /* Keys tried again, and found. */
     uint64_t appended; /* Keys tried again whose batch had not survived. */
     uint64_t seen;     /* Records that readers were shown, each once. */
@@ -108,5 +109,8 @@ void history_forget_index(history *h);
 bool history_may_wait(const history *h);
 
 void history_judge(history *h);
+
+/** What came of it, without a violation. `what` are the rounds: "kills". */
+void tally_print(const tally *t, uint64_t seed, const char *what);
 
 #endif

@@ -122,13 +122,7 @@ int main(int argc, char **argv)
         run_ledger(c.seed + done / ROUNDS_OF_LEDGER, left < ROUNDS_OF_LEDGER ? (unsigned)left : ROUNDS_OF_LEDGER,
                    io_path, s, &t);
     }
-    (void)printf("%s: seed %llu: %llu kills, %llu recoveries judged; %llu batches acknowledged, 0 lost; "
-                 "readers were shown %llu records, %llu different ones, 0 lost; %llu records; keys tried again: %llu "
-                 "found, %llu appended; %llu indexes deleted\n",
-                 place.program, (unsigned long long)c.seed, (unsigned long long)t.rounds, (unsigned long long)t.judged,
-                 (unsigned long long)t.acknowledged, (unsigned long long)t.reads, (unsigned long long)t.seen,
-                 (unsigned long long)t.records, (unsigned long long)t.existing, (unsigned long long)t.appended,
-                 (unsigned long long)t.indexes);
+    tally_print(&t, c.seed, "kills");
     shared_free(s);
     folder_remove(place.folder);
     return t.acknowledged == 0;

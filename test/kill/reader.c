@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 enum {
-    PAUSE_US = 1000,
+    PAUSE_US = 8000, /* Readers leave the processors to the writer most of the time. */
     FOLLOW_WAIT_NS = 3000000,
     FOLLOW_WAITS = 8 /* Without anything new; then the ledger is opened again. */
 };
