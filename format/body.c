@@ -9,10 +9,10 @@
  */
 #include "format/body.h"
 
-#include <msgpack/pack.h>
 #include <string.h>
 
 #include "format/bytes.h"
+#include "format/pack.h"
 
 /* Keys beyond this are no small integers. */
 enum {
@@ -21,7 +21,7 @@ enum {
 
 typedef enum token_type {
     TOKEN_UNSIGNED, /* value */
-    TOKEN_SCALAR,   /* nil, a boolean, a negative number or a float */
+    TOKEN_SCALAR,   /* nil, a boolean, a negative number or a float; value: the first byte */
     TOKEN_STR,      /* bytes */
     TOKEN_BIN,      /* bytes */
     TOKEN_EXT,      /* bytes */
@@ -140,6 +140,8 @@ static fmt_verdict next_token(body_cursor *cursor, body_token *out_token)
     /* Each element takes a byte at least: a count that cannot be true is refused before it is counted down. */
     if ((rule.type == TOKEN_ARRAY && number > left) || (rule.type == TOKEN_MAP && number > left / 2))
         return FMT_LENGTH;
+    if (rule.type == TOKEN_SCALAR)
+        number = *at;
     *out_token = (body_token){.type = rule.type, .value = number, .bytes = {at + 1 + rule.number, (size_t)length}};
     if (rule.type == TOKEN_STR && !fmt_utf8_check(out_token->bytes))
         return FMT_SYNTAX;
@@ -147,7 +149,8 @@ static fmt_verdict next_token(body_cursor *cursor, body_token *out_token)
     return FMT_OK;
 }
 
-/** Steps over one value that stands in the body's map; *out_first is its first token. */
+/** Steps over one value that stands in the body's map; *out_first is its first token, the bytes of a container being
+    its elements. */
 static fmt_verdict skip_value(body_cursor *cursor, body_token *out_first)
 {
     uint64_t left[FMT_BODY_DEPTH_MAX]; /* Values still to come, per open container below the body's map. */
@@ -176,6 +179,8 @@ static fmt_verdict skip_value(body_cursor *cursor, body_token *out_first)
         while (depth > 0 && left[depth - 1] == 0)
             depth--;
     } while (depth > 0);
+    if (out_first->type == TOKEN_ARRAY || out_first->type == TOKEN_MAP)
+        out_first->bytes.size = (size_t)(cursor->data + cursor->at - (const uint8_t *)out_first->bytes.data);
     return FMT_OK;
 }
 
@@ -248,6 +253,57 @@ static fmt_verdict walk_body(body_cursor *cursor, uint64_t *out_version, body_to
             *out_one = value;
     }
     return cursor->at == cursor->size ? FMT_OK : FMT_SYNTAX;
+}
+
+static fmt_value value_of(const body_token *token)
+{
+    static const fmt_value_type types[] = {
+        [TOKEN_UNSIGNED] = FMT_VALUE_UNSIGNED, [TOKEN_SCALAR] = FMT_VALUE_SCALAR, [TOKEN_STR] = FMT_VALUE_STR,
+        [TOKEN_BIN] = FMT_VALUE_BIN,           [TOKEN_EXT] = FMT_VALUE_EXT,       [TOKEN_ARRAY] = FMT_VALUE_ARRAY,
+        [TOKEN_MAP] = FMT_VALUE_MAP,
+    };
+    fmt_value value = {.type = types[token->type], .number = token->value, .bytes = token->bytes};
+
+    if (token->type == TOKEN_SCALAR && token->value == 0xc0)
+        return (fmt_value){.type = FMT_VALUE_NIL};
+    if (token->type == TOKEN_SCALAR && (token->value == 0xc2 || token->value == 0xc3))
+        return (fmt_value){.type = FMT_VALUE_BOOL, .number = token->value & 1};
+    return value;
+}
+
+fmt_verdict fmt_body_members(firn_slice body, fmt_value *values, size_t count)
+{
+    body_cursor cursor = {.data = body.data, .size = body.size};
+    uint64_t pairs = 0, key = 0, version = 0;
+    body_token value = {0};
+    fmt_verdict verdict = take_map(&cursor, &pairs);
+
+    for (size_t i = 0; i < count; i++)
+        values[i] = (fmt_value){.type = FMT_VALUE_NONE};
+    for (uint64_t i = 0; i < pairs && verdict == FMT_OK; i++) {
+        verdict = take_member(&cursor, i, &key, &value);
+        if (verdict == FMT_OK && i == 0)
+            version = value.value;
+        else if (verdict == FMT_OK && key <= count)
+            values[key - 1] = value_of(&value);
+    }
+    if (verdict != FMT_OK)
+        return verdict;
+    if (cursor.at != cursor.size)
+        return FMT_SYNTAX;
+    return version > FMT_BODY_VERSION ? FMT_NEWER : FMT_OK;
+}
+
+bool fmt_value_next(const fmt_value *array, size_t *at, fmt_value *out_element)
+{
+    body_cursor cursor = {.data = array->bytes.data, .size = array->bytes.size, .at = *at};
+    body_token token;
+
+    if (array->type != FMT_VALUE_ARRAY || cursor.at == cursor.size || skip_value(&cursor, &token) != FMT_OK)
+        return false;
+    *at = cursor.at;
+    *out_element = value_of(&token);
+    return true;
 }
 
 fmt_verdict fmt_body_check(firn_slice body, size_t *out_bad)
@@ -331,36 +387,13 @@ fmt_verdict fmt_event_decode(firn_slice body, firn_slice *out_payload)
     return verdict;
 }
 
-/** Where msgpack-c writes: fixed memory, sized for the worst case by its owner. */
-typedef struct fixed_out {
-    uint8_t *data;
-    size_t capacity;
-    size_t used;
-} fixed_out;
-
-static int fixed_write(void *arg, const char *data, size_t size)
-{
-    fixed_out *out = arg;
-
-    if (size > out->capacity - out->used)
-        return -1;
-    memcpy(out->data + out->used, data, size);
-    out->used += size;
-    return 0;
-}
-
 size_t fmt_key_age_encode(uint8_t out[FMT_KEY_AGE_SIZE_MAX], uint64_t age_ns)
 {
-    fixed_out fixed = {.data = out, .capacity = FMT_KEY_AGE_SIZE_MAX};
-    msgpack_packer packer;
+    fmt_pack pack;
 
-    msgpack_packer_init(&packer, &fixed, fixed_write);
-    msgpack_pack_map(&packer, 2);
-    msgpack_pack_uint8(&packer, 0);
-    msgpack_pack_uint8(&packer, FMT_BODY_VERSION);
-    msgpack_pack_uint8(&packer, 1);
-    msgpack_pack_uint64(&packer, age_ns);
-    return fixed.used;
+    fmt_pack_begin(&pack, out, FMT_KEY_AGE_SIZE_MAX, 1);
+    fmt_pack_unsigned(&pack, age_ns);
+    return pack.used;
 }
 
 fmt_verdict fmt_key_age_decode(firn_slice body, uint64_t *out_age_ns)

@@ -20,6 +20,32 @@ enum {
     what is wrong (may be NULL). */
 fmt_verdict fmt_body_check(firn_slice body, size_t *out_bad);
 
+typedef enum fmt_value_type {
+    FMT_VALUE_NONE,     /**< The member is not there. */
+    FMT_VALUE_UNSIGNED, /**< number */
+    FMT_VALUE_NIL,
+    FMT_VALUE_BOOL,   /**< number: 0 or 1 */
+    FMT_VALUE_SCALAR, /**< A negative number or a float. */
+    FMT_VALUE_STR,    /**< bytes */
+    FMT_VALUE_BIN,    /**< bytes */
+    FMT_VALUE_EXT,    /**< bytes: type and data */
+    FMT_VALUE_ARRAY,  /**< number: elements; bytes: their encodings, one behind the other */
+    FMT_VALUE_MAP     /**< number: pairs; bytes as of an array */
+} fmt_value_type;
+
+/** A member's value, borrowed from the body. */
+typedef struct fmt_value {
+    fmt_value_type type;
+    uint64_t number;
+    firn_slice bytes;
+} fmt_value;
+
+/** Checks the whole body as fmt_body_check() does and hands out its members 1 … count; later ones are accepted and
+    skipped. FMT_NEWER: of a later version. */
+fmt_verdict fmt_body_members(firn_slice body, fmt_value *values, size_t count);
+/** Steps through the elements of an array of a checked body; *at starts at 0. false: no more. */
+bool fmt_value_next(const fmt_value *array, size_t *at, fmt_value *out_element);
+
 /** Whether text is UTF-8 as RFC 3629 has it: shortest forms, no surrogates, nothing above U+10FFFF. */
 bool fmt_utf8_check(firn_slice text);
 

@@ -40,15 +40,17 @@ static firn_status contradiction(firn_error *err, uint64_t seq, const char *what
     return frn_place(err, FIRN_ECORRUPT, 0, 0, seq);
 }
 
-void frn_apply_begin(frn_apply *apply, frn_index *index, const frn_apply_table *table, uint64_t first_seq,
-                     int64_t time_ns)
+void frn_apply_begin(frn_apply *apply, frn_index *index, const frn_apply_table *table, frn_digests *digests,
+                     uint64_t first_seq, int64_t time_ns)
 {
     apply->index = index;
     apply->table = table;
+    apply->digests = digests;
     apply->first_seq = first_seq;
     apply->time_ns = time_ns;
     apply->held = false;
     apply->dirty = false;
+    apply->run.stream = 0;
     frn_index_begin(index, first_seq);
 }
 
@@ -321,6 +323,9 @@ firn_status frn_apply_finish(frn_apply *apply, uint32_t count, const fmt_batch_k
     uint64_t age_ns;
     firn_status status = head_write_back(apply, err);
 
+    if (status == FIRN_OK && apply->run.stream != 0) {
+        status = apply->table->run_flush(apply, err);
+    }
     if (status != FIRN_OK || key == NULL) {
         return status;
     }

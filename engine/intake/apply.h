@@ -16,6 +16,8 @@
 
 #include "engine/index/index.h"
 #include "engine/index/rows.h"
+#include "engine/index/store_rows.h"
+#include "engine/intake/digest.h"
 #include "format/batch.h"
 #include "format/kinds.h"
 
@@ -34,7 +36,20 @@ enum {
 /** Which store owns which block: fns[(kind - FMT_BLOCK_LEDGER) / FRN_APPLY_BLOCK_SIZE]; NULL: heads only. */
 typedef struct frn_apply_table {
     frn_apply_fn fns[FRN_APPLY_BLOCKS];
+    /** Writes back what the run store holds of the run that records of this batch went to last. May be NULL. */
+    firn_status (*run_flush)(frn_apply *apply, firn_error *err);
 } frn_apply_table;
+
+/** A run whose records follow each other: its head and one row of its events, held like the head of a stream. */
+typedef struct frn_held_run {
+    uint32_t stream; /**< 0: none is held. */
+    bool head_dirty;
+    bool events_held;
+    bool events_dirty;
+    frn_row_run_head head;
+    uint64_t block; /**< Of events. */
+    frn_row_events events;
+} frn_held_run;
 
 struct frn_apply {
     frn_index *index;
@@ -45,10 +60,13 @@ struct frn_apply {
     bool held;       /**< … if any is, … */
     bool dirty;      /**< … and was moved since it was read. */
     frn_row_head head;
+    frn_digests *digests;
+    frn_held_run run; /**< The run store's. */
 };
 
-void frn_apply_begin(frn_apply *apply, frn_index *index, const frn_apply_table *table, uint64_t first_seq,
-                     int64_t time_ns);
+/** digests: for the stores that hash. */
+void frn_apply_begin(frn_apply *apply, frn_index *index, const frn_apply_table *table, frn_digests *digests,
+                     uint64_t first_seq, int64_t time_ns);
 /** A stream comes into being. FIRN_ECORRUPT: not the next number, or the name is taken. */
 firn_status frn_apply_name(frn_apply *apply, uint32_t stream, firn_slice name, firn_error *err) FIRN_NODISCARD;
 firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, firn_error *err) FIRN_NODISCARD;

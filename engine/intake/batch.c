@@ -141,7 +141,7 @@ firn_status frn_batch_copy(firn_batch *batch, firn_slice bytes, firn_slice *out_
     void *copy;
 
     if (bytes.size == 0) {
-        *out_copy = (firn_slice){0};
+        *out_copy = (firn_slice){bytes.data == NULL ? NULL : "", 0};
         return FIRN_OK;
     }
     copy = frn_arena_take(&batch->arena, bytes.size);

@@ -38,7 +38,8 @@ struct firn_batch {
 firn_status frn_batch_stream_get(firn_batch *batch, firn_slice name, frn_batch_stream **out_stream,
                                  firn_error *err) FIRN_NODISCARD;
 
-/** A copy of bytes that lives as long as the batch's content. FIRN_OK, FIRN_ENOMEM. */
+/** A copy of bytes that lives as long as the batch's content; data NULL stays NULL, which differs from empty.
+    FIRN_OK, FIRN_ENOMEM. */
 firn_status frn_batch_copy(firn_batch *batch, firn_slice bytes, firn_slice *out_copy, firn_error *err) FIRN_NODISCARD;
 
 /** Whether the batch still has room for a share; stream may be NULL. *out_bound is the batch's bound with it: to be

@@ -15,12 +15,15 @@
 /** Set up by open and fixed until close, but for what answers, digests and intake guard themselves. */
 struct firn_ledger {
     frn_heap *heap;
+    frn_io *io;
     frn_log *log;
     frn_index *index;
     const frn_apply_table *applies;
     bool writable;
     _Atomic bool closing;  /**< Set by firn_close(): callbacks that it still runs submit in vain. */
     uint64_t rows_seq_max; /**< Rows reach no further: damage was met when they were built; else UINT64_MAX. */
+    uint32_t content_chunk_size;
+    firn_event_validation event_validation;
     frn_trace trace;
     frn_answers answers;
     frn_digests digests;

@@ -72,7 +72,7 @@ firn_status frn_digest_begin(frn_digests *digests, frn_digest **out_digest, firn
         digest = digest_new(digests);
     }
     if (digest == NULL) {
-        return frn_fail(err, FIRN_ENOMEM, "digest of the request");
+        return frn_fail(err, FIRN_ENOMEM, "digest");
     }
     digest->good = EVP_DigestInit_ex2(digest->context, digest->sha256, NULL);
     *out_digest = digest;
@@ -87,12 +87,17 @@ void frn_digest_number(frn_digest *digest, uint64_t number)
     digest->good &= EVP_DigestUpdate(digest->context, bytes, sizeof bytes);
 }
 
-void frn_digest_bytes(frn_digest *digest, firn_slice bytes)
+void frn_digest_raw(frn_digest *digest, firn_slice bytes)
 {
-    frn_digest_number(digest, bytes.size);
     if (bytes.size != 0) {
         digest->good &= EVP_DigestUpdate(digest->context, bytes.data, bytes.size);
     }
+}
+
+void frn_digest_bytes(frn_digest *digest, firn_slice bytes)
+{
+    frn_digest_number(digest, bytes.size);
+    frn_digest_raw(digest, bytes);
 }
 
 firn_status frn_digest_finish(frn_digest *digest, uint8_t out[FIRN_DIGEST_SIZE], firn_error *err)
@@ -104,5 +109,5 @@ firn_status frn_digest_finish(frn_digest *digest, uint8_t out[FIRN_DIGEST_SIZE],
     digest->next = digests->spare;
     digests->spare = digest;
     frn_mutex_unlock(&digests->mutex);
-    return good == 1 ? FIRN_OK : frn_fail(err, FIRN_ENOMEM, "digest of the request");
+    return good == 1 ? FIRN_OK : frn_fail(err, FIRN_ENOMEM, "digest");
 }

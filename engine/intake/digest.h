@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest.h — the SHA-256 of a request, over its verbs and their arguments. */
+/* digest.h — SHA-256 of a request, over its verbs and their arguments, and of what stores compare. */
 #ifndef FRN_INTAKE_DIGEST_H
 #define FRN_INTAKE_DIGEST_H
 
@@ -23,6 +23,8 @@ void frn_digests_done(frn_digests *digests);
 /** FIRN_OK or FIRN_ENOMEM. Ended by frn_digest_finish(). */
 firn_status frn_digest_begin(frn_digests *digests, frn_digest **out_digest, firn_error *err) FIRN_NODISCARD;
 void frn_digest_number(frn_digest *digest, uint64_t number);
+/** The bytes alone, for a digest of content. */
+void frn_digest_raw(frn_digest *digest, firn_slice bytes);
 /** Size and bytes. */
 void frn_digest_bytes(frn_digest *digest, firn_slice bytes);
 /** FIRN_OK, or FIRN_ENOMEM if the library underneath failed at any step. */

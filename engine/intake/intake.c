@@ -162,7 +162,8 @@ static void decide(firn_ledger *ledger, const frn_call *call, const fmt_batch_ke
     decision->names_count = 0;
     fmt_batch_begin(writer, place->data, place->size, place->salt, place->first_seq, place->time_ns,
                     place->content_crc);
-    frn_apply_begin(&decision->apply, ledger->index, ledger->applies, place->first_seq, place->time_ns);
+    frn_apply_begin(&decision->apply, ledger->index, ledger->applies, &ledger->digests, place->first_seq,
+                    place->time_ns);
     out->status = decide_rows(ledger, decision, call, key, &out->receipt, err);
     if (out->status != FIRN_OK || out->receipt.existing || writer->count == 0) {
         frn_apply_abort(&decision->apply);

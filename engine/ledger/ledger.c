@@ -43,6 +43,9 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     memset(house, 0, sizeof *house);
     house->io = seam->io;
     house->core.heap = seam->heap;
+    house->core.io = seam->io;
+    house->core.content_chunk_size = options->content_chunk_size;
+    house->core.event_validation = options->event_validation;
     house->core.applies = &frn_stores;
     house->core.writable = writable;
     house->core.trace = (frn_trace){options->trace, options->trace_arg};
@@ -139,7 +142,7 @@ static bool key_age_is_due(const frn_house *house, const firn_options *options)
 /* A reader of a log that turns out damaged keeps the rows up to there; a writer is refused. */
 static firn_status rows_build(frn_house *house, const firn_options *options, firn_error *err)
 {
-    frn_replay replay = {.index = house->core.index};
+    frn_replay replay = {.index = house->core.index, .digests = &house->core.digests};
     firn_stats stats = {0};
     frn_replay_told told = {options->replay_progress, options->replay_progress_arg, 0};
     int64_t started_ns = house->io->ops->monotonic_ns(house->io);

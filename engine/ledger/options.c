@@ -58,6 +58,9 @@ static firn_status choices_check(const firn_options *options, firn_error *err)
     if (status == FIRN_OK) {
         status = choice((unsigned)options->progress, "progress", FIRN_PROGRESS_MANUAL, err);
     }
+    if (status == FIRN_OK) {
+        status = choice((unsigned)options->event_validation, "event_validation", FIRN_VALIDATE_STRICT, err);
+    }
     return status;
 }
 
@@ -90,6 +93,9 @@ static firn_status numbers_check(firn_options *options, firn_error *err)
     }
     if (status == FIRN_OK) {
         status = number(&options->key_age_ns, "key_age_ns", FRN_KEY_AGE_DEFAULT_NS, 1, UINT64_MAX, err);
+    }
+    if (status == FIRN_OK) {
+        status = number32(&options->content_chunk_size, "content_chunk_size", MIB, MIB / 16, 15 * MIB, err);
     }
     return status;
 }

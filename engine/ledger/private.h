@@ -44,6 +44,7 @@ extern const frn_apply_table frn_stores;
 /** Rows from records, batch by batch. */
 typedef struct frn_replay {
     frn_index *index;
+    frn_digests *digests; /**< For the stores that hash. */
     frn_apply apply;
     bool open; /**< A batch was begun and not finished. */
     uint64_t records;

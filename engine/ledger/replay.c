@@ -22,7 +22,7 @@ static firn_status batch_begin(frn_replay *replay, const fmt_batch *batch, firn_
     size_t at = 0;
     firn_status status = FIRN_OK;
 
-    frn_apply_begin(&replay->apply, replay->index, &frn_stores, batch->first_seq, batch->time_ns);
+    frn_apply_begin(&replay->apply, replay->index, &frn_stores, replay->digests, batch->first_seq, batch->time_ns);
     replay->open = true;
     while (status == FIRN_OK && fmt_batch_name_next(batch, &at, &name)) {
         status = frn_apply_name(&replay->apply, name.stream, name.name, err);

@@ -38,6 +38,7 @@ void frn_report_write(firn_report *out_report, const firn_report *own)
 typedef struct verification {
     firn_verify_options options; /* The caller's. */
     frn_replay replay;
+    frn_digests digests;
     uint64_t contradictions; /* Findings of replay. */
     bool found;              /* first holds. */
     firn_error first;
@@ -119,12 +120,15 @@ firn_status frn_ledger_verify_on(const frn_ledger_seam *seam, const firn_verify_
     if (status != FIRN_OK) {
         return status;
     }
+    frn_digests_init(&verify.digests, seam->heap);
+    verify.replay.digests = &verify.digests;
     status = frn_log_verify(seam->heap, seam->io, &inner, verify_record, &verify, &report, err);
     frn_replay_abort(&verify.replay);
     if (status == FIRN_OK) {
         status = rows_report(seam->heap, &verify.replay, &report, err);
     }
     frn_index_close(verify.replay.index);
+    frn_digests_done(&verify.digests);
     if (status != FIRN_OK) {
         return status;
     }
@@ -202,7 +206,7 @@ static firn_status replay_compare(firn_ledger *ledger, const firn_replay_options
                                   firn_error *err)
 {
     frn_house *house = frn_house_of(ledger);
-    frn_replay replay = {0};
+    frn_replay replay = {.digests = &ledger->digests};
     firn_stats stats = {0};
     int64_t started_ns = house->io->ops->monotonic_ns(house->io);
     frn_replay_told told = {options->progress, options->progress_arg, 0};

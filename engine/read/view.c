@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* view.c — a consistent read at one durable seq: streams and idempotency keys as they were then. */
-#include "firn/view.h"
+#include "engine/read/view.h"
 
 #include "engine/base/error.h"
 #include "engine/index/rows.h"
-#include "engine/intake/core.h"
 #include "engine/intake/name.h"
 
 #include <string.h>
-
-/* Any thread. last_time_ns is found when it is first asked for, by whoever asks: all find the same. */
-struct firn_view {
-    firn_ledger *ledger;
-    frn_index_view *rows;
-    _Atomic int64_t last_time_ns; /* Timestamp of the last batch that the view sees … */
-    _Atomic bool last_time_known; /* … once this is true. */
-};
 
 firn_status firn_view_open(firn_ledger *ledger, firn_view **out_view, firn_error *err)
 {
@@ -264,4 +255,39 @@ firn_status firn_key_get(firn_view *view, firn_slice scope, firn_slice key, firn
     out_receipt->cursor.incarnation = frn_log_incarnation_of(log, out_receipt->cursor.seq);
     memcpy(out_receipt->cursor.ledger_id, frn_log_id(log), FIRN_LEDGER_ID_SIZE);
     return FIRN_OK;
+}
+
+firn_status frn_view_stream(firn_view *view, firn_slice name, firn_buf *buf, uint32_t *out_stream, firn_error *err)
+{
+    fmt_verdict verdict;
+    firn_status status = frn_index_get(view->rows, FRN_TABLE_STREAM_BY_NAME, name, buf, err);
+
+    if (status != FIRN_OK) {
+        return status;
+    }
+    verdict = frn_row_stream_id_decode(frn_slice_of(buf), out_stream);
+    return verdict == FMT_OK ? FIRN_OK : frn_row_bad(err, FRN_TABLE_STREAM_BY_NAME, verdict);
+}
+
+firn_status frn_view_bad(firn_error *err, uint64_t seq, const char *what)
+{
+    (void)frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_RECORD, "record %llu: %s", (unsigned long long)seq, what);
+    return frn_place(err, FIRN_ECORRUPT, 0, 0, seq);
+}
+
+firn_status frn_view_record(firn_view *view, uint64_t seq, firn_buf *buf, fmt_record *out_record, firn_error *err)
+{
+    frn_log_record record;
+    uint64_t first;
+    uint32_t count;
+    int64_t time_ns;
+    firn_status status = frn_log_get(view->ledger->log, seq, buf, &record, &first, &count, &time_ns, err);
+
+    if (status == FIRN_ENOTFOUND) {
+        return frn_view_bad(err, seq, "is named by the index and not in the log");
+    }
+    if (status == FIRN_OK) {
+        *out_record = record.record;
+    }
+    return status;
 }

@@ -41,6 +41,13 @@ typedef enum firn_progress {
     FIRN_PROGRESS_MANUAL = 1 /**< Only the caller's threads, in firn_poll() and blocking calls. */
 } firn_progress;
 
+/** What is checked of the events of runs when they are appended. Not kept in the ledger, never applied to reads. */
+typedef enum firn_event_validation {
+    FIRN_VALIDATE_OFF = 0,   /**< Any kind, any payload. */
+    FIRN_VALIDATE_WARN = 1,  /**< As strict, but the event is taken; the trace sink and the result tell. */
+    FIRN_VALIDATE_STRICT = 2 /**< Known kinds with their required fields, or FIRN_EINVAL. */
+} firn_event_validation;
+
 /** One line about what the engine did, for a log of the host's. Called from any thread; must not call back. */
 typedef void (*firn_trace_fn)(void *arg, const char *line);
 
@@ -72,6 +79,9 @@ typedef struct firn_options {
     void *clock_arg;
     firn_progress_fn replay_progress; /**< Told about the replay that opening does. May be NULL. */
     void *replay_progress_arg;
+    uint32_t
+        content_chunk_size; /**< Longer content is stored in chunks of so many bytes, 64 KiB … 15 MiB. Default 1 MiB. */
+    firn_event_validation event_validation;
 } firn_options;
 
 /**

@@ -18,10 +18,11 @@ enum {
     FIRN_BATCH_RECORDS_MAX = 65536,              /**< Records of one batch. */
     FIRN_BATCH_SIZE_MAX = 64 * 1024 * 1024,      /**< Encoded bytes of one batch. */
     FIRN_STREAM_NAME_SIZE_MAX = 1024,            /**< Bytes of a stream's name. */
-    FIRN_KEY_SIZE_MAX = 256,                     /**< Bytes of an idempotency key, and of its scope. */
-    FIRN_EVENT_KIND_MAX = 32767,                 /**< Kinds 1 … this belong to the application. */
-    FIRN_LEDGER_ID_SIZE = 16,                    /**< Bytes of a ledger's id. */
-    FIRN_DIGEST_SIZE = 32                        /**< Bytes of a SHA-256 digest. */
+    FIRN_TEXT_SIZE_MAX = 255,    /**< Bytes of an agent's name, an event's kind, a label and the like. */
+    FIRN_KEY_SIZE_MAX = 256,     /**< Bytes of an idempotency key, and of its scope. */
+    FIRN_EVENT_KIND_MAX = 32767, /**< Kinds 1 … this belong to the application. */
+    FIRN_LEDGER_ID_SIZE = 16,    /**< Bytes of a ledger's id. */
+    FIRN_DIGEST_SIZE = 32        /**< Bytes of a SHA-256 digest. */
 };
 
 /** Borrowed bytes. The function that hands one out says what ends them. */
