@@ -2,6 +2,8 @@
 /* cmd_help.c — firn help: explain the tool or a command; print man page, completion, version. */
 #include "tools/commands.h"
 
+#include <string.h>
+
 #include "tools/error.h"
 #include "tools/help.h"
 #include "tools/json.h"
@@ -26,6 +28,7 @@ static void print_version(const tool_call *call)
 int tool_cmd_help(tool_call *call)
 {
     const tool_command *command;
+    char name[128];
     firn_error err;
 
     if (tool_option_given(call, "version")) {
@@ -40,12 +43,17 @@ int tool_cmd_help(tool_call *call)
     } else if (call->operands_count == 0) {
         tool_help_all(stdout);
     } else {
-        command = tool_command_find(call->operands[0]);
-        if (command == NULL) {
-            tool_fail(&err, FIRN_EINVAL, "help: '%s' is not a command", call->operands[0]);
+        snprintf(name, sizeof name, "%s%s%s", call->operands[0], call->operands_count > 1 ? " " : "",
+                 call->operands_count > 1 ? call->operands[1] : "");
+        command = tool_command_find(name);
+        if (command == NULL && tool_command_is_group(name, strlen(name))) {
+            tool_help_group(stdout, name);
+        } else if (command == NULL) {
+            tool_fail(&err, FIRN_EINVAL, "help: '%s' is not a command", name);
             return tool_error_report(&err, call->json);
+        } else {
+            tool_help_command(stdout, command);
         }
-        tool_help_command(stdout, command);
     }
     return TOOL_EXIT_OK;
 }

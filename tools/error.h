@@ -10,12 +10,13 @@
 /** Exit codes; the list that users see is tool_exit_rows. */
 enum {
     TOOL_EXIT_OK = 0,
-    TOOL_EXIT_NO = 1,      /**< The answer is no. */
-    TOOL_EXIT_USAGE = 2,   /**< The request is wrong. */
-    TOOL_EXIT_LEDGER = 3,  /**< The ledger is corrupt, newer, or none. */
-    TOOL_EXIT_SYSTEM = 4,  /**< The machine refused: I/O, space, memory. */
-    TOOL_EXIT_STATE = 5,   /**< Somebody else's state or rights are in the way. */
-    TOOL_EXIT_SIGNAL = 128 /**< Plus the number of a signal. */
+    TOOL_EXIT_NO = 1,             /**< The answer is no. */
+    TOOL_EXIT_USAGE = 2,          /**< The request is wrong. */
+    TOOL_EXIT_LEDGER = 3,         /**< The ledger is corrupt, newer, or none. */
+    TOOL_EXIT_SYSTEM = 4,         /**< The machine refused: I/O, space, memory. */
+    TOOL_EXIT_STATE = 5,          /**< Somebody else's state or rights are in the way. */
+    TOOL_EXIT_NO_RECORDING = 125, /**< firn run record did not come to run the command. */
+    TOOL_EXIT_SIGNAL = 128        /**< Plus the number of a signal. */
 };
 
 /** The exit code of an outcome. */

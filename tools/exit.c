@@ -10,6 +10,8 @@ const tool_exit_row tool_exit_rows[] = {
     {3, "The ledger is corrupt, written by a newer version, or there is none."},
     {4, "The machine refused: input or output, space or memory; or the ledger was poisoned by such a failure."},
     {5, "In the way: another writer, something that exists already, a conflict, a state, permissions."},
+    {125, "firn run record: the recording could not start, and nothing was run."},
+    {126, "firn run record: the command could not be started; 127: it was not found."},
     {128, "128 + N: ended by signal N; what was acknowledged before stays."},
     {0, NULL},
 };

@@ -66,13 +66,22 @@ void tool_help_usage(FILE *file, const tool_command *command)
             command->operands);
 }
 
+void tool_help_group(FILE *file, const char *word)
+{
+    fprintf(file, "usage: firn [-l LEDGER] [--json] %s COMMAND [OPTION...]\n\nCommands:\n", word);
+    for (const tool_command *command = tool_commands; command->name != NULL; command++)
+        if (tool_command_in_group(command, word, strlen(word)))
+            fprintf(file, "  %-18s%s\n", command->name, command->summary);
+    fprintf(file, "\n'firn help %s COMMAND' explains a command.\n", word);
+}
+
 void tool_help_all(FILE *file)
 {
     fprintf(file,
             "firn %s: an append-only ledger\n\nusage: firn [-l LEDGER] [--json] COMMAND [OPTION...]\n\nCommands:\n",
             firn_version());
     for (const tool_command *command = tool_commands; command->name != NULL; command++)
-        fprintf(file, "  %-10s%s\n", command->name, command->summary);
+        fprintf(file, "  %-18s%s\n", command->name, command->summary);
     fputs("\nOptions of every command:\n", file);
     print_options(file, tool_global_options);
     fputs("\nEnvironment:\n", file);

@@ -8,6 +8,8 @@
 #include "tools/table.h"
 
 void tool_help_all(FILE *file);
+/** The commands of a group, by its word. */
+void tool_help_group(FILE *file, const char *word);
 void tool_help_command(FILE *file, const tool_command *command);
 /** "usage: firn …" in one line. */
 void tool_help_usage(FILE *file, const tool_command *command);

@@ -23,7 +23,8 @@ int main(int argc, char **argv)
         } else if (!call.json) {
             fputs("'firn help' lists the commands.\n", stderr);
         }
-        return code;
+        /* A command that was to be recorded has exit codes of its own: ours must not look like one. */
+        return call.command != NULL && call.command->run == tool_cmd_run_record ? TOOL_EXIT_NO_RECORDING : code;
     }
     code = call.command->run(&call);
     return tool_output_finish(code, call.json);

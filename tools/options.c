@@ -89,6 +89,8 @@ static firn_status read_options(int argc, char **argv, const tool_command *comma
 
     if (command != NULL) {
         tables = (getopt_tables){.letters = ":"};
+        if (command->operands_max == TOOL_OPERANDS_PROGRAM)
+            tables = (getopt_tables){.letters = "+:"};
         tables_add(&tables, command->options, COMMAND_BASE);
     }
     tables_add(&tables, tool_global_options, GLOBAL_BASE);
@@ -108,7 +110,10 @@ static firn_status read_options(int argc, char **argv, const tool_command *comma
         if (command != NULL)
             position = option_position(command->options, COMMAND_BASE, value);
         if (position >= 0) {
+            if (call->given_count == TOOL_GIVEN_MAX)
+                return tool_fail(err, FIRN_ETOOBIG, "more than %d options", TOOL_GIVEN_MAX);
             call->values[position] = optarg != NULL ? optarg : "";
+            call->given[call->given_count++] = (tool_given){position, call->values[position]};
             continue;
         }
         position = option_position(tool_global_options, GLOBAL_BASE, value);
@@ -139,17 +144,30 @@ static firn_status check_operands(const tool_call *call, firn_error *err)
     return FIRN_OK;
 }
 
-firn_status tool_options_parse(int argc, char **argv, tool_call *out_call, firn_error *err)
+/** Finds the command that the words begin with; a group alone, or with a word that is none of its own, is told. */
+static firn_status find_command(int argc, char **argv, tool_call *call, int *out_taken, const char **out_instead,
+                                firn_error *err)
+{
+    call->command = tool_command_match(argv, argc, out_taken);
+    if (call->command != NULL)
+        return FIRN_OK;
+    if (!tool_command_is_group(argv[0], strlen(argv[0])))
+        return tool_fail(err, FIRN_EINVAL, "'%s' is not a command", argv[0]);
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        *out_instead = "help";
+        return FIRN_OK;
+    }
+    if (argc > 1 && argv[1][0] != '-')
+        return tool_fail(err, FIRN_EINVAL, "'%s %s' is not a command", argv[0], argv[1]);
+    return tool_fail(err, FIRN_EINVAL, "%s: which command? 'firn help %s' lists them", argv[0], argv[0]);
+}
+
+static firn_status parse(int argc, char **argv, tool_call *out_call, firn_error *err)
 {
     static const char *help_operand;
     const char *instead = NULL;
-    const char *ledger = getenv("FIRN_LEDGER");
     firn_status status;
-
-    *out_call = (tool_call){.ledger = ledger != NULL && ledger[0] != '\0' ? ledger : "./.firn"};
-    /* Errors of the command line itself are told in JSON as well, wherever --json stands. */
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        out_call->json = out_call->json || strcmp(argv[i], "--json") == 0;
+    int taken = 1;
 
     status = read_options(argc, argv, NULL, out_call, &instead, err);
     if (status < 0)
@@ -168,20 +186,48 @@ firn_status tool_options_parse(int argc, char **argv, tool_call *out_call, firn_
     }
     argc -= optind;
     argv += optind;
-    out_call->command = tool_command_find(argv[0]);
-    if (out_call->command == NULL)
-        return tool_fail(err, FIRN_EINVAL, "'%s' is not a command", argv[0]);
-    status = read_options(argc, argv, out_call->command, out_call, &instead, err);
+    status = find_command(argc, argv, out_call, &taken, &instead, err);
     if (status < 0)
-        return tool_wrap(err, status, "%s", out_call->command->name);
+        return status;
+    if (instead == NULL) {
+        argc -= taken - 1;
+        argv += taken - 1;
+        status = read_options(argc, argv, out_call->command, out_call, &instead, err);
+        if (status < 0)
+            return tool_wrap(err, status, "%s", out_call->command->name);
+    }
     if (instead != NULL) {
-        help_operand = out_call->command->name;
+        help_operand = out_call->command != NULL ? out_call->command->name : argv[0];
         call_help(out_call, &help_operand);
         return FIRN_OK;
     }
     out_call->operands = argv + optind;
     out_call->operands_count = argc - optind;
     return check_operands(out_call, err);
+}
+
+firn_status tool_options_parse(int argc, char **argv, tool_call *out_call, firn_error *err)
+{
+    const char *ledger = getenv("FIRN_LEDGER");
+    firn_status status;
+
+    *out_call = (tool_call){.ledger = ledger != NULL && ledger[0] != '\0' ? ledger : "./.firn"};
+    status = parse(argc, argv, out_call, err);
+    /* Errors of the command line itself are told in JSON as well, wherever --json stands. */
+    for (int i = 1; status < 0 && i < argc && strcmp(argv[i], "--") != 0; i++)
+        out_call->json = out_call->json || strcmp(argv[i], "--json") == 0;
+    return status;
+}
+
+const char *tool_option_each(const tool_call *call, const char *name, int *position)
+{
+    while (*position < call->given_count) {
+        const tool_given *given = &call->given[(*position)++];
+
+        if (strcmp(call->command->options[given->position].name, name) == 0)
+            return given->value;
+    }
+    return NULL;
 }
 
 const char *tool_option_text(const tool_call *call, const char *name)

@@ -16,6 +16,8 @@ firn_status tool_options_parse(int argc, char **argv, tool_call *out_call, firn_
 /** The value of an option of the command, NULL if it was not given. The name must be in the table. */
 const char *tool_option_text(const tool_call *call, const char *name);
 bool tool_option_given(const tool_call *call, const char *name);
+/** Each value of an option that may stand several times: start with *position 0; NULL behind the last. */
+const char *tool_option_each(const tool_call *call, const char *name, int *position);
 
 /** Values with their limits; *out_value is left alone when the option was not given. FIRN_EINVAL names the option. */
 firn_status tool_option_number(const tool_call *call, const char *name, uint64_t min, uint64_t max, uint64_t *out_value,

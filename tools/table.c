@@ -5,15 +5,7 @@
 #include <string.h>
 
 #include "tools/commands.h"
-
-#define END_OF_OPTIONS            \
-    {                             \
-        NULL, 0, NULL, NULL, NULL \
-    }
-#define END_OF_EXAMPLES \
-    {                   \
-        NULL, NULL      \
-    }
+#include "tools/table_stores.h"
 
 #define IO_PATH_OPTION                                                                                          \
     {                                                                                                           \
@@ -125,7 +117,6 @@ static const tool_example dump_examples[] = {
     END_OF_EXAMPLES,
 };
 
-static const tool_option no_options[] = {END_OF_OPTIONS};
 static const tool_example replay_examples[] = {
     {"firn replay", "Build the index anew from the log and compare."},
     END_OF_EXAMPLES,
@@ -195,6 +186,81 @@ const tool_command tool_commands[] = {
      "Reading takes no lock; another process may be writing. In a damaged ledger all that stands before the damage is "
      "printed, then the damage is told: exit code 3.",
      log_options, log_examples, tool_cmd_log},
+    {"put", "keep files as content, by digest", "FILE|-...", 1, -1,
+     "Keeps each file (- is standard input) as content and prints its digest: SHA-256, 64 hexadecimal digits. Content "
+     "that is there already is found, and nothing is appended for it.",
+     tool_put_options, tool_put_examples, tool_cmd_put},
+    {"get", "give back content by its digest", "DIGEST", 1, 1,
+     "Writes the content to standard output, or to a file that takes its name only when it is whole. Exit code 1 if "
+     "there is no such content.",
+     tool_get_options, tool_get_examples, tool_cmd_get},
+    {"has", "tell whether there is content with a digest", "DIGEST...", 1, -1,
+     "Tells of each digest whether there is content with it. Exit code 1 if one is missing.", tool_has_options,
+     tool_has_examples, tool_cmd_has},
+    {"run create", "create a run", "", 0, 0,
+     "Creates a run and prints its id. With --run it may be repeated: a run with that id and the same content is "
+     "found, "
+     "another is an error (exit code 5). Without it every call makes a new run.",
+     tool_run_create_options, tool_run_create_examples, tool_cmd_run_create},
+    {"run append", "append events to a run", "RUN [FILE|-...]", 1, -1,
+     "With --kind appends one event; its payload, any JSON value, comes from --payload, --payload-file or standard "
+     "input, and its number is printed. Without --kind reads JSON lines from files or standard input, an event a line: "
+     "{\"seq\":...,\"kind\":...,\"payload\":...,\"timestamp\":...}; without seq the next number is taken.\n\n"
+     "An event whose number is taken by an identical one is there already and is no error. A line that is wrong stops "
+     "the reading; batches before its own stay and are told.",
+     tool_run_append_options, tool_run_append_examples, tool_cmd_run_append},
+    {"run complete", "end a run as completed", "RUN", 1, 1,
+     "Ends the run, once and for ever, with a summary: what is not given is computed. A run that has ended is left as "
+     "it "
+     "is: exit code 5.",
+     tool_run_end_options, tool_run_complete_examples, tool_cmd_run_complete},
+    {"run fail", "end a run as failed", "RUN", 1, 1, "Like firn run complete; success is false unless it is given.",
+     tool_run_end_options, tool_run_fail_examples, tool_cmd_run_fail},
+    {"run cancel", "end a run as cancelled", "RUN", 1, 1,
+     "Like firn run complete; success is false unless it is given.", tool_run_end_options, tool_run_cancel_examples,
+     tool_cmd_run_cancel},
+    {"run show", "show a run", "RUN", 1, 1, "Prints what is known of a run; with --json its RunRecord.",
+     tool_no_options, tool_run_show_examples, tool_cmd_run_show},
+    {"run events", "print the events of a run", "RUN", 1, 1,
+     "Prints events by their numbers: number, time, kind, payload. With --json a RunEvent a line, as firn run append "
+     "takes it; with --limit a last line {\"next\":...} tells the --from (with --reverse the --to) of the next page.",
+     tool_run_events_options, tool_run_events_examples, tool_cmd_run_events},
+    {"run list", "list runs, the newest first", "", 0, 0,
+     "Prints id, status, time, number of events and agent of the runs that meet all conditions. With --json a "
+     "RunRecord "
+     "a line; with --limit a last line {\"next\":...} holds the cursor of the next page.",
+     tool_run_list_options, tool_run_list_examples, tool_cmd_run_list},
+    {"run record", "run a command and record it as a run", "[--] COMMAND [ARGUMENT...]", 1, TOOL_OPERANDS_PROGRAM,
+     "Runs the command and records it while it runs. Its output passes through unchanged and at once, its standard "
+     "input is ours, and the exit code is the command's: 128 + N if signal N ended it, 126 or 127 if it could not be "
+     "started, 125 if the recording could not start: then nothing was run. INT, TERM, HUP and QUIT are forwarded. If "
+     "the ledger fails later, that is told on standard error, and the command goes on unrecorded.\n\n"
+     "The run's events: command_started (argv, cwd, env, git_sha); stdout and stderr for each line, {\"line\":...}, a "
+     "line "
+     "that is no UTF-8 as line_base64, a line cut after 1 MiB with \"more\":true; stdout_json and stderr_json for a "
+     "line "
+     "that is a JSON object, with it as payload; command_ended (exit_code, signal, wall_ns, user_ns, system_ns, "
+     "max_rss_bytes, bytes and lines of both outputs, digests of artifacts). The run ends COMPLETED after exit code 0, "
+     "CANCELLED if a signal asked for the end, else FAILED. It ends when the command has ended and nothing it left "
+     "behind holds its outputs.\n\n"
+     "Without --spec the spec is the canonical JSON {argv,cwd,git_sha}, put as content.",
+     tool_run_record_options, tool_run_record_examples, tool_cmd_run_record},
+    {"release promote", "point a name to a digest", "NAME DIGEST", 2, 2,
+     "Appends a release: the name points to the digest from now on. Each call makes a release, also an equal one.",
+     tool_release_promote_options, tool_release_promote_examples, tool_cmd_release_promote},
+    {"release current", "tell what a name points to", "NAME", 1, 1,
+     "Prints number, digest, time, label and author of the newest release. Exit code 1 if there is none.",
+     tool_no_options, tool_release_current_examples, tool_cmd_release_current},
+    {"release history", "list what a name pointed to", "NAME", 1, 1,
+     "Prints the releases of the name, the newest first; none if there are none.", tool_release_history_options,
+     tool_release_history_examples, tool_cmd_release_history},
+    {"import git", "take in the history of a git repository", "REPO", 1, 1,
+     "Reads the repository through the git command. The branch becomes the run git:BRANCH: a commit event for each "
+     "commit in first-parent order, with the digests of the commit object and of its tree's manifest. Blobs, manifests "
+     "and commit objects become content. Each tag promotes the manifest of its tree under its own name as label.\n\n"
+     "May be repeated: only what is new is appended. A branch that was rewritten gets a branch_rewritten event, a tag "
+     "that moved is promoted again.",
+     tool_import_git_options, tool_import_git_examples, tool_cmd_import_git},
     {"stat", "tell what is in a ledger and how it writes", "", 0, 0,
      "Tells positions, sizes, how bytes reach the disk, what recovery cut after unclean stops, and damage that was "
      "met. "
@@ -208,11 +274,11 @@ const tool_command tool_commands[] = {
     {"replay", "build the index anew from the log and compare it", "", 0, 0,
      "Reads the whole log, applies every record to an empty index, and compares the result with the index in use. Exit "
      "code 1 if they differ.",
-     no_options, replay_examples, tool_cmd_replay},
+     tool_no_options, replay_examples, tool_cmd_replay},
     {"verify", "check every byte of a ledger", "", 0, 0,
      "Reads every byte that carries meaning and checks it, also in ledgers that cannot be opened. Each finding names "
      "segment, offset and seq. Changes nothing. Exit code 1 if there are findings.",
-     no_options, verify_examples, tool_cmd_verify},
+     tool_no_options, verify_examples, tool_cmd_verify},
     {"bench", "measure this disk and the engine on it", "[CASE...]", 0, -1,
      "Runs cases, each in a fresh ledger, and tells rate, latencies (p50, p90, p99, p99.9, max), CPU time, bytes "
      "written "
@@ -222,7 +288,7 @@ const tool_command tool_commands[] = {
      "under way), P5 (batches of 10, 100, 1000), P9 (scan), P10 (get by seq), P11 (replay), P14 (bytes written). "
      "Cases of one's own: append, scan, get, replay.",
      bench_options, bench_examples, tool_cmd_bench},
-    {"help", "explain the tool or a command", "[COMMAND]", 0, 1, "Prints help on standard output.", help_options,
+    {"help", "explain the tool or a command", "[COMMAND]", 0, 2, "Prints help on standard output.", help_options,
      help_examples, tool_cmd_help},
     {NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL},
 };
@@ -232,5 +298,37 @@ const tool_command *tool_command_find(const char *name)
     for (const tool_command *command = tool_commands; command->name != NULL; command++)
         if (strcmp(command->name, name) == 0)
             return command;
+    return NULL;
+}
+
+bool tool_command_in_group(const tool_command *command, const char *word, size_t size)
+{
+    return strncmp(command->name, word, size) == 0 && command->name[size] == ' ';
+}
+
+bool tool_command_is_group(const char *word, size_t size)
+{
+    for (const tool_command *command = tool_commands; command->name != NULL; command++)
+        if (tool_command_in_group(command, word, size))
+            return true;
+    return false;
+}
+
+const tool_command *tool_command_match(char **words, int words_count, int *out_taken)
+{
+    size_t size;
+
+    if (words_count == 0)
+        return NULL;
+    size = strlen(words[0]);
+    for (const tool_command *command = tool_commands; command->name != NULL; command++) {
+        bool grouped = tool_command_in_group(command, words[0], size);
+
+        if (grouped ? words_count > 1 && strcmp(command->name + size + 1, words[1]) == 0
+                    : strcmp(command->name, words[0]) == 0) {
+            *out_taken = grouped ? 2 : 1;
+            return command;
+        }
+    }
     return NULL;
 }

@@ -49,10 +49,10 @@ def everything():
                 yield '%s is installed and nobody knows it' % os.path.relpath(path, place)
 
 
-def readme(language):
-    """The first fenced block of README.md in a language that belongs to the example."""
-    match = re.search(r'```%s\n(.*?)```' % language, lint.text('README.md'), flags=re.S)
-    return match.group(1) if match else ''
+def readme(language, number):
+    """A fenced block of README.md in a language that belongs to an example, counted from 0."""
+    found = re.findall(r'```%s\n(.*?)```' % language, lint.text('README.md'), flags=re.S)
+    return found[number] if number < len(found) else ''
 
 
 def pkg_config(*arguments):
@@ -61,19 +61,19 @@ def pkg_config(*arguments):
     return shlex.split(lint.run('pkg-config', *arguments, env=environment))
 
 
-def example(title, arguments, dynamic):
-    """Compile README's example in a folder of its own, run it there twice, and compare what it prints."""
+def example(title, arguments, dynamic, number=0):
+    """Compile an example of README.md in a folder of its own, run it there twice, and compare what it prints."""
     folder = tempfile.mkdtemp(prefix='firn-example-')
     source = os.path.join(folder, 'example.c')
     with open(source, 'w', encoding='utf-8') as f:
-        f.write(readme('c'))
+        f.write(readme('c', number))
     library = os.path.dirname(installed(r'/libfirn\.a'))
     environment = dict(os.environ, LD_LIBRARY_PATH=library) if dynamic else dict(os.environ)
     problems, _ = output('cc', *STRICT, source, '-o', os.path.join(folder, 'example'), *arguments)
     if not problems:
         problems, said = output('./example', cwd=folder, env=environment)
-        if said != readme('text'):
-            problems.append('it printed:\n%s\nREADME.md says:\n%s' % (said, readme('text')))
+        if said != readme('text', number):
+            problems.append('it printed:\n%s\nREADME.md says:\n%s' % (said, readme('text', number)))
     if not problems:
         needed = 'libfirn.so.0' in lint.run('readelf', '-d', os.path.join(folder, 'example'))
         if needed != dynamic:
@@ -108,6 +108,7 @@ try:
     example('the example works with the static library alone', cflags + [archive] + STATIC, False)
     private = [flag for flag in pkg_config('--static', '--libs', 'firn') if flag != '-lfirn']
     example('the pkg-config file names what the static library needs', cflags + [archive] + private, False)
+    example('the example of a run works', cflags + pkg_config('--libs', 'firn'), True, 1)
     report.check('the installed tool runs', tool())
     if shutil.which('groff') is None:
         report.skip('the manual page has no errors', 'no groff')

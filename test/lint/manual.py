@@ -7,9 +7,13 @@ import sys
 import lint
 
 # What DESIGN calls for; the command table may hold more.
-NEEDED = ['init', 'append', 'log', 'stat', 'dump', 'replay', 'verify', 'bench', 'help']
+NEEDED = ['init', 'append', 'log', 'stat', 'dump', 'replay', 'verify', 'bench', 'help', 'put', 'get', 'has',
+          'run create', 'run append', 'run complete', 'run fail', 'run cancel', 'run show', 'run events', 'run list',
+          'run record',
+          'release promote', 'release current', 'release history', 'import git']
 tool, page = sys.argv[1:]
-commands = lint.run(tool, 'help', '--commands').split()
+commands = lint.run(tool, 'help', '--commands').splitlines()
+groups = {name.split()[0] for name in commands if ' ' in name}
 with open(page, encoding='utf-8') as f:
     manual = f.read()
 
@@ -20,16 +24,23 @@ def difference(here, there, said):
 
 
 def sections():
-    found = re.findall(r'^\.SS firn ([a-z-]+)', manual, flags=re.M)
+    found = re.findall(r'^\.SS firn ([a-z-]+(?: [a-z-]+)?)', manual, flags=re.M)
     yield from difference(commands, found, '%s is only in %s (manual page)')
     if lint.run(tool, 'help', '--man') != manual:
         yield 'firn help --man prints another page than the one that is installed'
 
 
 def sources():
-    found = [os.path.basename(path)[4:-2].replace('_', '-') for path in lint.files('tools', 'bench', ending='.c')
-             if re.match(r'cmd_[a-z_]+\.c$', os.path.basename(path))]
-    yield from difference(commands, found, '%s is only in %s (cmd_*.c)')
+    """A command `a b` is the function tool_cmd_a_b() of a file cmd_a….c."""
+    found = {}
+    for path in lint.files('tools', 'bench', ending='.c'):
+        for name in re.findall(r'^int tool_cmd_(\w+)\(', lint.text(path), flags=re.M):
+            found[name] = os.path.basename(path)
+    named = {name.replace(' ', '_').replace('-', '_') for name in commands}
+    yield from difference(named, found, '%s is only in %s (functions tool_cmd_…)')
+    for name, leaf in sorted(found.items()):
+        if not leaf.startswith('cmd_' + name.split('_')[0]):
+            yield 'tool_cmd_%s() stands in %s' % (name, leaf)
 
 
 def helps():
@@ -37,22 +48,22 @@ def helps():
     for name in commands:
         if not re.search(r'^\s+%s\b' % name, overview, flags=re.M):
             yield 'firn help does not list %s' % name
-        if lint.run(tool, 'help', name) != lint.run(tool, name, '--help'):
+        if lint.run(tool, 'help', *name.split()) != lint.run(tool, *name.split(), '--help'):
             yield 'firn help %s and firn %s --help differ' % (name, name)
 
 
 def completion():
     said = lint.run(tool, 'help', '--completion')
     for name in commands:
-        if not re.search(r'\b%s\b' % name, said):
+        if not re.search(r"'%s'\)" % name, said):
             yield 'completion does not know %s' % name
 
 
 def in_pages():
     tops = [name for name in sorted(os.listdir(lint.ROOT)) if name.endswith('.md')]
     for path in tops + lint.files('docs', ending='.md'):
-        for name in re.findall(r'(?:`|^|\| )firn ([a-z][a-z-]*)', lint.text(path), flags=re.M):
-            if name not in commands:
+        for name in re.findall(r'(?:`|^|\| )firn ([a-z][a-z-]*(?: [a-z][a-z-]*)?)', lint.text(path), flags=re.M):
+            if not {name, name.split()[0]} & set(commands) and name not in groups:
                 yield '%s: there is no firn %s' % (path, name)
 
 
@@ -60,10 +71,11 @@ def options_in_manual():
     """Each option that a command's help lists stands in its section of the manual page, or outside of all sections."""
     plain = re.sub(r'\\f[BIR]', '', manual.replace('\\-', '-'))
     parts = re.split(r'^(?=\.S[SH] )', plain, flags=re.M)
-    own = {name: ''.join(p for p in parts if re.match(r'\.SS firn %s\b' % name, p)) for name in commands}
+    own = {name: ''.join(p for p in parts if re.match(r'\.SS firn %s( [^a-z]|$)' % name, p, flags=re.M))
+           for name in commands}
     shared = ''.join(p for p in parts if not p.startswith('.SS firn '))
     for name in commands:
-        for option in re.findall(r'^\s+(?:-\w, )?(--[a-z-]+)', lint.run(tool, 'help', name), flags=re.M):
+        for option in re.findall(r'^\s+(?:-\w, )?(--[a-z-]+)', lint.run(tool, 'help', *name.split()), flags=re.M):
             if option not in own[name] + shared:
                 yield 'the manual page does not tell %s of firn %s' % (option, name)
 

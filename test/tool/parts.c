@@ -14,8 +14,13 @@
 #include "tools/error.h"
 #include "tools/json.h"
 #include "tools/json_check.h"
+#include "tools/json_members.h"
+#include "tools/json_text.h"
+#include "tools/lines.h"
+#include "tools/oid_map.h"
 #include "tools/text.h"
 #include "tools/values.h"
+#include "tools/wire.h"
 
 /** Every status of the public list has the exit code that the design gives it. */
 static void every_status_has_its_exit_code(void **state)
@@ -224,6 +229,166 @@ static void percentiles_are_close_from_above(void **state)
     free(histogram);
 }
 
+/** What tool_lines_feed() told, one row a line: its text, and how it ended. */
+typedef struct told_lines {
+    char text[64];
+    size_t size;
+    size_t longest;
+    size_t count;
+} told_lines;
+
+static void tell(void *arg, firn_slice line, tool_line_end end)
+{
+    told_lines *told = arg;
+
+    told->count++;
+    if (line.size > told->longest)
+        told->longest = line.size;
+    if (told->size + line.size + 1 > sizeof told->text)
+        return;
+    if (line.size > 0)
+        memcpy(told->text + told->size, line.data, line.size);
+    told->size += line.size;
+    told->text[told->size++] = end == TOOL_LINE_NEWLINE ? '|' : end == TOOL_LINE_MORE ? '+' : '.';
+}
+
+/** Bytes fed in any portions give the same lines: empty ones, ones that come in parts, a last one without an end. */
+static void lines_do_not_depend_on_portions(void **state)
+{
+    static const char text[] = "one\n\ntwo\nthree";
+
+    (void)state;
+    for (size_t portion = 1; portion <= sizeof text; portion++) {
+        told_lines told = {.size = 0};
+        tool_lines lines = {0};
+
+        for (size_t i = 0; i < sizeof text - 1; i += portion) {
+            size_t size = sizeof text - 1 - i < portion ? sizeof text - 1 - i : portion;
+
+            assert_int_equal(tool_lines_feed(&lines, (firn_slice){text + i, size}, tell, &told), FIRN_OK);
+        }
+        tool_lines_finish(&lines, tell, &told);
+        assert_int_equal(told.size, 15);
+        assert_memory_equal(told.text, "one||two|three.", 15);
+        tool_lines_done(&lines);
+    }
+}
+
+/** A line without an end is told in pieces of at most 1 MiB, and takes no more memory than two of them. */
+static void endless_lines_are_cut(void **state)
+{
+    static char block[256 * 1024];
+    told_lines told = {.size = 0};
+    tool_lines lines = {0};
+
+    (void)state;
+    memset(block, 'x', sizeof block);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(tool_lines_feed(&lines, (firn_slice){block, sizeof block}, tell, &told), FIRN_OK);
+    assert_in_range(lines.size, 1, 2 * TOOL_LINE_SIZE_MAX);
+    tool_lines_finish(&lines, tell, &told);
+    assert_int_equal(told.count, 10);
+    assert_int_equal(told.longest, TOOL_LINE_SIZE_MAX);
+    tool_lines_done(&lines);
+}
+
+/** Strings are escaped as canonical JSON has it; bytes that are no UTF-8 stand in base64 under another name. */
+static void json_text_is_canonical(void **state)
+{
+    static const char expected[] =
+        "{\"a\":\"q\\\"b\\\\s/\\u0001\\b\\f\\n\\r\\t\x7f\xc3\xa9\",\"b_base64\":\"/w==\",\"c\":\"00ff\",\"d\":7}";
+    static const uint8_t bytes[] = {0, 255};
+    tool_json_text text = {0};
+
+    (void)state;
+    tool_json_text_raw(&text, "{");
+    tool_json_text_member(&text, "a", tool_slice("q\"b\\s/\x01\b\f\n\r\t\x7f\xc3\xa9"));
+    tool_json_text_member(&text, "b", tool_slice("\xff"));
+    tool_json_text_key(&text, "c");
+    tool_json_text_hex(&text, bytes, sizeof bytes);
+    tool_wire_number(&text, "d", 7);
+    tool_json_text_raw(&text, "}");
+    assert_int_equal(text.size, sizeof expected - 1);
+    assert_memory_equal(text.data, expected, text.size);
+    tool_json_text_done(&text);
+}
+
+static void check_member(const char *text, const char *value)
+{
+    tool_member members[] = {{"v", true, {NULL, 0}}, {"w", false, {NULL, 0}}};
+    firn_error err;
+
+    assert_int_equal(tool_members_read(tool_slice(text), "x", members, 2, &err), FIRN_OK);
+    assert_int_equal(members[0].value.size, strlen(value));
+    assert_memory_equal(members[0].value.data, value, strlen(value));
+}
+
+/** Members are found whatever stands around and inside them; the value is what was given, the last of equal keys wins.
+ */
+static void members_are_found_as_given(void **state)
+{
+    (void)state;
+    check_member("{\"v\":1}", "1");
+    check_member(" { \"u\" : {\"v\":[\"}\",{}]} , \"v\" : [1, {\"a\":\"]\\\"\"} , \"\"] } ",
+                 "[1, {\"a\":\"]\\\"\"} , \"\"]");
+    check_member("{\"v\":\"a\\\\\",\"w\":\"}\"}", "\"a\\\\\"");
+    check_member("{\"v\":1,\"\\u0076\":-2.50e1}", "-2.50e1");
+    check_member("{\"v\":null\n}", "null");
+    check_member("{\"w\":[[[]],[]],\"v\":true}", "true");
+}
+
+/** What is no object, no JSON, or lacks a member is told with its name. */
+static void wrong_objects_are_told(void **state)
+{
+    static const char *const rows[][2] = {
+        {"[]", "an object is expected"}, {"{\"v\":1", "invalid JSON in x"}, {"{\"w\":1}", "no member \"v\""},
+        {"", "invalid JSON in x"},       {"{\"v\" 1}", "at character 6"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        tool_member members[] = {{"v", true, {NULL, 0}}};
+        firn_error err;
+
+        assert_int_equal(tool_members_read(tool_slice(rows[i][0]), "x", members, 1, &err), FIRN_EINVAL);
+        if (strstr(err.text, rows[i][1]) == NULL)
+            fail_msg("%s: %s", rows[i][0], err.text);
+    }
+}
+
+/** A name like a digest, of which some begin alike. */
+static void name_oid(tool_oid *oid, uint32_t number)
+{
+    uint32_t spread = (number / 3) * 2654435761U;
+
+    memcpy(oid->bytes, &spread, sizeof spread);
+    memcpy(oid->bytes + 8, &number, sizeof number);
+}
+
+/** Names of objects lead to their digests, also when the map has grown many times. */
+static void oid_map_keeps_what_is_put(void **state)
+{
+    tool_oid_map map = {0};
+    tool_oid oid = {{0}};
+    uint8_t digest[FIRN_DIGEST_SIZE] = {0};
+
+    (void)state;
+    assert_null(tool_oid_map_get(&map, &oid));
+    for (uint32_t i = 0; i < 20000; i++) {
+        name_oid(&oid, i);
+        memcpy(digest, &i, sizeof i);
+        tool_oid_map_put(&map, &oid, digest);
+    }
+    assert_int_equal(map.count, 20000);
+    for (uint32_t i = 0; i < 20000; i++) {
+        name_oid(&oid, i);
+        assert_memory_equal(tool_oid_map_get(&map, &oid), &i, sizeof i);
+    }
+    oid.bytes[31] = 1;
+    assert_null(tool_oid_map_get(&map, &oid));
+    tool_oid_map_done(&map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +399,12 @@ int main(void)
         cmocka_unit_test(texts_look_as_documented),
         cmocka_unit_test(json_is_exact_and_valid),
         cmocka_unit_test(percentiles_are_close_from_above),
+        cmocka_unit_test(lines_do_not_depend_on_portions),
+        cmocka_unit_test(endless_lines_are_cut),
+        cmocka_unit_test(json_text_is_canonical),
+        cmocka_unit_test(members_are_found_as_given),
+        cmocka_unit_test(wrong_objects_are_told),
+        cmocka_unit_test(oid_map_keeps_what_is_put),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
