@@ -19,7 +19,11 @@
  * same view too; only closing one must be the last call on it. Neither side waits for the other longer than one
  * lookup, or one bounded portion of reclaiming, takes.
  *
- * Backends: memory.c. The same contract test runs over each.
+ * Backends: memory.c, and lmdb.c (opened by lmdb.h), which keeps a memory index over an LMDB environment: rows up to
+ * the mark lie in the environment, later ones in memory until they are merged. The same contract test runs over each.
+ *
+ * A read of the LMDB backend can fail: FIRN_ECORRUPT with FIRN_DETAIL_INDEX means that what is on disk cannot be
+ * believed; nothing is lost, the index is closed and built again from the log. FIRN_EIO: the same cure.
  */
 #ifndef FRN_INDEX_INDEX_H
 #define FRN_INDEX_INDEX_H
@@ -39,8 +43,8 @@ typedef enum frn_table {
 #undef TABLE
 
 enum {
-    FRN_TABLES_MAX = 128,                     /**< Numbers of tables are below. */
-    FRN_INDEX_KEY_SIZE_MAX = 1024,            /**< Bytes of a row's key, at least 1: a stream's name is the longest. */
+    FRN_TABLES_MAX = 128,          /**< Numbers of tables are below. */
+    FRN_INDEX_KEY_SIZE_MAX = 1024, /**< Bytes of a row's key, at least 1: a stream's name is the longest. */
     FRN_INDEX_VALUE_SIZE_MAX = 16 * 1024 * 1024 /**< Bytes of a row's value; 0 is a value too. */
 };
 
@@ -50,19 +54,38 @@ const char *frn_table_name(unsigned table);
 typedef struct frn_index frn_index;
 typedef struct frn_index_view frn_index_view;
 
+enum {
+    FRN_INDEX_HINT_SIZE = 16 /**< Bytes that the index keeps with its mark and does not look into. */
+};
+
 /** Up to where the rows of an index are known to be on disk, and in which history. */
 typedef struct frn_index_mark {
-    uint64_t seq; /**< The last record whose rows it holds; 0: replay from the beginning. */
-    uint64_t incarnation;
+    uint64_t seq;         /**< The last record whose rows it holds; 0: replay from the beginning. */
+    uint64_t incarnation; /**< The one that owns seq. */
     uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
+    uint8_t hint[FRN_INDEX_HINT_SIZE]; /**< Where in the log seq or its successor is, as the caller wrote it. */
 } frn_index_mark;
 
+/** Fills in incarnation and hint for mark->seq, which stands; the rest is the index's. */
+typedef void (*frn_index_mark_fn)(void *arg, frn_index_mark *mark);
+
+/** What one merge did. */
+typedef struct frn_index_merged {
+    uint64_t seq;        /**< The mark after it. */
+    uint64_t rows_count; /**< Rows written or deleted on disk. */
+    uint64_t bytes;      /**< Of their keys and values. */
+} frn_index_merged;
+
 typedef struct frn_index_stats {
-    uint64_t size;          /**< Bytes: keys, values, nodes, and what the allocator adds to each. */
+    uint64_t size; /**< Bytes in memory: keys, values, nodes, and what the allocator adds to each. */
     uint64_t size_max;
-    uint64_t rows_count;    /**< Rows, tombstones and tentative ones included. */
-    uint64_t versions_count;/**< Versions of rows; equal to rows_count when nothing waits to be reclaimed. */
-    uint64_t views_count;   /**< Open views, expired ones included. */
+    uint64_t rows_count;        /**< Rows in memory, tombstones and tentative ones included. */
+    uint64_t versions_count;    /**< Versions of rows; equal to rows_count when nothing waits to be reclaimed. */
+    uint64_t views_count;       /**< Open views, expired ones included. */
+    uint64_t merged_seq;        /**< The mark; what is above it is the debt, which size and rows_count tell too. */
+    uint64_t below_rows_count;  /**< Rows on disk; a bucket of long keys is one. */
+    uint64_t below_size;        /**< Bytes of the file on disk that are in use. */
+    uint64_t generations_count; /**< States on disk that something still reads, the newest included. */
 } frn_index_stats;
 
 typedef struct frn_index_ops {
@@ -84,6 +107,9 @@ typedef struct frn_index_ops {
     firn_status (*get)(frn_index_view *view, frn_table table, firn_slice key, firn_buf *out_value, firn_error *err);
     firn_status (*seek)(frn_index_view *view, frn_table table, firn_slice from, bool after, firn_buf *out_key,
                         firn_buf *out_value, firn_error *err);
+    firn_status (*merge)(frn_index *index, frn_index_mark_fn fn, void *arg, frn_index_merged *out_merged,
+                         firn_error *err);
+    firn_status (*refresh)(frn_index *index, firn_error *err);
 } frn_index_ops;
 
 /** What every backend's instance and view begin with. */
@@ -126,7 +152,8 @@ FIRN_NODISCARD static inline firn_status frn_index_put(frn_index *index, frn_tab
 /**
  * Deletes a row in the open batch. A row that is not there is FIRN_ENOTFOUND. The limit does not hold for deletes: room
  * can always be made. key may be borrowed from this index, and deletes leave borrowed slices alone: expiry deletes what
- * it has just found. @return FIRN_OK, FIRN_ENOTFOUND, FIRN_ENOMEM; state after a failure as with put.
+ * it has just found. @return FIRN_OK, FIRN_ENOTFOUND, FIRN_ENOMEM, or what a read may say; state after a failure as
+ * with put.
  */
 FIRN_NODISCARD static inline firn_status frn_index_delete(frn_index *index, frn_table table, firn_slice key,
                                                           firn_error *err)
@@ -137,7 +164,7 @@ FIRN_NODISCARD static inline firn_status frn_index_delete(frn_index *index, frn_
 /**
  * The newest value of a row, rows of the open batch included: what decide and apply read. A batch need not be open.
  * *out_value is borrowed until the next put, commit, abort or reclaim.
- * @return FIRN_OK, FIRN_ENOTFOUND (without a text: it is an answer, not a failure).
+ * @return FIRN_OK; FIRN_ENOTFOUND (without a text: it is an answer, not a failure); FIRN_ECORRUPT, FIRN_EIO as above.
  */
 FIRN_NODISCARD static inline firn_status frn_index_read(frn_index *index, frn_table table, firn_slice key,
                                                         firn_slice *out_value, firn_error *err)
@@ -148,7 +175,7 @@ FIRN_NODISCARD static inline firn_status frn_index_read(frn_index *index, frn_ta
 /**
  * The first row with a key ≥ from (after: > from), as frn_index_read() would see it. An empty from is the beginning of
  * the table, which is found at once even behind many deleted rows. Both slices are borrowed like those of a
- * read. @return FIRN_OK, FIRN_END.
+ * read. @return FIRN_OK, FIRN_END, FIRN_ECORRUPT, FIRN_EIO.
  */
 FIRN_NODISCARD static inline firn_status frn_index_read_seek(frn_index *index, frn_table table, firn_slice from,
                                                              bool after, firn_slice *out_key, firn_slice *out_value,
@@ -197,6 +224,39 @@ static inline void frn_index_stat(frn_index *index, frn_index_stats *out_stats)
     index->ops->stat(index, out_stats);
 }
 
+/* Merging. Any thread, but one call at a time; the write side and views go on meanwhile. */
+
+/**
+ * Writes all rows up to the durable position as it is at the start to disk, sorted, in one transaction together with
+ * the mark, for which fn is asked. Rows that are on disk then leave memory on the write side (commits, reclaim), as
+ * soon as no view is older than this merge. An index without a disk does nothing.
+ * @return FIRN_OK, also if there was nothing to do; FIRN_FULL: so many states are still read by views that no further
+ *   one can be kept: later; FIRN_ENOMEM, FIRN_ENOSPC, FIRN_ETOOBIG with FIRN_DETAIL_INDEX_LIMIT (the map is full): the
+ *   disk is as before, a later call may succeed; FIRN_EIO: writing failed; FIRN_EPOISONED: it had failed before: no
+ *   further merge succeeds, reading goes on, opening anew decides.
+ */
+FIRN_NODISCARD static inline firn_status frn_index_merge(frn_index *index, frn_index_mark_fn fn, void *arg,
+                                                         frn_index_merged *out_merged, firn_error *err)
+{
+    if (index->ops->merge == NULL) {
+        *out_merged = (frn_index_merged){0};
+        return FIRN_OK;
+    }
+    return index->ops->merge(index, fn, arg, out_merged, err);
+}
+
+/**
+ * For an index that was opened for reading while another process writes it: takes the newest state on disk. Rows up to
+ * its mark need not be replayed; the write side goes on behind the higher of the mark and what it had committed. An
+ * index of any other kind does nothing. Write side.
+ * @return FIRN_OK; FIRN_FULL as above; FIRN_ESTATE: another file stands in its place (the index was built again):
+ *   open it anew; FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM.
+ */
+FIRN_NODISCARD static inline firn_status frn_index_refresh(frn_index *index, firn_error *err)
+{
+    return index->ops->refresh == NULL ? FIRN_OK : index->ops->refresh(index, err);
+}
+
 /* Views. Any thread. */
 
 /**
@@ -226,7 +286,7 @@ static inline uint64_t frn_index_view_seq(const frn_index_view *view)
 /**
  * Copies the value that a row had at the view's seq.
  * @return FIRN_OK; FIRN_ENOTFOUND (without a text); FIRN_EEXPIRED: the view is older than view_age_max_ns, now and for
- *   every later call; FIRN_ENOMEM.
+ *   every later call; FIRN_ENOMEM; FIRN_ECORRUPT, FIRN_EIO.
  */
 FIRN_NODISCARD static inline firn_status frn_index_get(frn_index_view *view, frn_table table, firn_slice key,
                                                        firn_buf *out_value, firn_error *err)
@@ -238,7 +298,7 @@ FIRN_NODISCARD static inline firn_status frn_index_get(frn_index_view *view, frn
  * Copies the first row with a key ≥ from (after: > from) at the view's seq. An empty from is the beginning of the
  * table. from may lie in out_key, so that a loop goes on from where it was:
  * frn_index_seek(view, table, (firn_slice){key.data, key.size}, true, &key, &value, err).
- * @return FIRN_OK, FIRN_END, FIRN_EEXPIRED, FIRN_ENOMEM.
+ * @return FIRN_OK, FIRN_END, FIRN_EEXPIRED, FIRN_ENOMEM, FIRN_ECORRUPT, FIRN_EIO.
  */
 FIRN_NODISCARD static inline firn_status frn_index_seek(frn_index_view *view, frn_table table, firn_slice from,
                                                         bool after, firn_buf *out_key, firn_buf *out_value,
@@ -261,8 +321,8 @@ firn_status frn_index_walk(frn_index_view *view, frn_index_walk_fn fn, void *arg
 /* Backends. */
 
 typedef struct frn_index_options {
-    uint64_t size_max;        /**< Bytes; 0: no limit. */
-    uint64_t view_age_max_ns; /**< 0: views never expire. */
+    uint64_t size_max;                  /**< Bytes; 0: no limit. */
+    uint64_t view_age_max_ns;           /**< 0: views never expire. */
     int64_t (*monotonic_ns)(void *arg); /**< The clock that views age by; NULL: frn_monotonic_ns(). Any thread. */
     void *clock_arg;
 } frn_index_options;

@@ -32,7 +32,7 @@ static void row_push(frn_row *row, frn_version *version)
     atomic_store_explicit(&row->newest, version, memory_order_release);
 }
 
-static frn_row *row_find(frn_memory_index *memory, frn_table table, firn_slice key)
+frn_row *frn_memory_row_find(frn_memory_index *memory, frn_table table, firn_slice key)
 {
     frn_row *row = memory->last_row[table];
 
@@ -94,7 +94,7 @@ static bool tentative(const frn_memory_index *memory, const frn_version *version
 static firn_status memory_put(frn_index *index, frn_table table, firn_slice key, firn_slice value, firn_error *err)
 {
     frn_memory_index *memory = frn_memory_of(index);
-    frn_row *row = row_find(memory, table, key);
+    frn_row *row = frn_memory_row_find(memory, table, key);
     frn_version *version = row == NULL ? NULL : newest_of(row);
 
     assert(memory->seq_first != 0);
@@ -116,7 +116,7 @@ static firn_status memory_put(frn_index *index, frn_table table, firn_slice key,
                                    "the memory index would pass index_size_max of %" PRIu64 " bytes",
                                    memory->options.size_max);
         }
-        row = row_find(memory, table, key);
+        row = frn_memory_row_find(memory, table, key);
     }
     if (row == NULL) {
         version = frn_memory_row_add(memory, table, key, value);
@@ -136,7 +136,7 @@ static firn_status memory_put(frn_index *index, frn_table table, firn_slice key,
 static firn_status memory_remove(frn_index *index, frn_table table, firn_slice key, firn_error *err)
 {
     frn_memory_index *memory = frn_memory_of(index);
-    frn_row *row = row_find(memory, table, key);
+    frn_row *row = frn_memory_row_find(memory, table, key);
     frn_version *version = row == NULL ? NULL : newest_of(row);
 
     assert(memory->seq_first != 0);
@@ -160,7 +160,7 @@ static firn_status memory_remove(frn_index *index, frn_table table, firn_slice k
 static firn_status memory_read(frn_index *index, frn_table table, firn_slice key, firn_slice *out_value,
                                firn_error *err)
 {
-    const frn_row *row = row_find(frn_memory_of(index), table, key);
+    const frn_row *row = frn_memory_row_find(frn_memory_of(index), table, key);
     const frn_version *version = row == NULL ? NULL : newest_of(row);
 
     (void)err;

@@ -50,6 +50,7 @@ typedef struct frn_version_list {
 typedef struct frn_memory_view {
     frn_index_view view;
     int64_t opened_ns;
+    bool ageless;          /**< Does not expire: the view of a merge. */
     atomic_bool expired;   /**< Set under views_lock, together with leaving the array of views. */
     frn_version_list kept; /**< Superseded versions that this view, and none above it, needs. views_lock. */
 } frn_memory_view;
@@ -75,6 +76,7 @@ typedef struct frn_memory_index {
     frn_row *front_row[FRN_TABLES_MAX]; /**< No living row lies before it; NULL: not known. */
     frn_trie tables[FRN_TABLES_MAX];
     pthread_rwlock_t lock;
+    atomic_bool is_delta; /**< Rows may lie below, on disk: tombstones stay until they are dropped. Never cleared. */
 
     _Atomic uint64_t size; /**< These are written by the write side and read by any thread. */
     _Atomic uint64_t rows_count;
@@ -134,6 +136,11 @@ static inline void frn_memory_count(_Atomic uint64_t *figure, uint64_t added)
     atomic_store_explicit(figure, atomic_load_explicit(figure, memory_order_relaxed) + added, memory_order_relaxed);
 }
 
+/* memory.c */
+
+/** A row by its key, or NULL. Write side. */
+frn_row *frn_memory_row_find(frn_memory_index *memory, frn_table table, firn_slice key);
+
 /* memory_row.c */
 
 /** A version for a row, not hung on it yet; in the row's slot if it can be. NULL: no memory. */
@@ -154,7 +161,7 @@ enum {
     FRN_MEMORY_PORTION = 64
 };
 
-/** Frees a row that is nothing but a settled tombstone. Under lock. */
+/** Frees a row that is nothing but a settled tombstone with nothing below. Under lock. */
 void frn_memory_row_tidy(frn_memory_index *memory, frn_row *row);
 /** Looks at up to versions_max versions that are durable, in portions. True if there are more. */
 bool frn_memory_reclaim(frn_memory_index *memory, uint64_t versions_max);
@@ -164,12 +171,29 @@ bool frn_memory_reclaim(frn_memory_index *memory, uint64_t versions_max);
 /** Whether a view needs this superseded version, whose successor is durable; then it is on that view's list. Under
     views_lock. Views that are found too old are let go on the way. */
 bool frn_memory_keep(frn_memory_index *memory, frn_version *version);
+/** Whether a view is too old; then it is let go, and stays so. */
+bool frn_memory_view_expired(frn_memory_index *memory, frn_memory_view *view);
 firn_status frn_memory_view_open(frn_index *index, uint64_t seq, frn_index_view **out_view,
                                  firn_error *err) FIRN_NODISCARD;
+/** A view at the durable position that does not expire. FIRN_OK or FIRN_ENOMEM. */
+firn_status frn_memory_view_open_ageless(frn_memory_index *memory, frn_index_view **out_view,
+                                         firn_error *err) FIRN_NODISCARD;
 void frn_memory_view_close(frn_index_view *view);
 firn_status frn_memory_get(frn_index_view *view, frn_table table, firn_slice key, firn_buf *out_value,
                            firn_error *err) FIRN_NODISCARD;
 firn_status frn_memory_seek(frn_index_view *view, frn_table table, firn_slice from, bool after, firn_buf *out_key,
                             firn_buf *out_value, firn_error *err) FIRN_NODISCARD;
+/** The version of a row that counts at a seq, a tombstone too; NULL if it was not written then. Under lock. */
+const frn_version *frn_memory_version_at(const frn_row *row, uint64_t seq);
+/** What an expired view answers. */
+firn_status frn_memory_expired(const frn_memory_index *memory, const frn_memory_view *view, firn_error *err);
+/** Like frn_memory_get(), but a tombstone is FIRN_OK with *out_deleted set: only without it what lies below counts. */
+firn_status frn_memory_get_any(frn_index_view *view, frn_table table, firn_slice key, firn_buf *out_value,
+                               bool *out_deleted, firn_error *err) FIRN_NODISCARD;
+/** Like frn_memory_seek(), but tombstones are rows, and nothing beyond last is found (data NULL: all is); then
+    FIRN_END. */
+firn_status frn_memory_seek_any(frn_index_view *view, frn_table table, firn_slice from, bool after, firn_slice last,
+                                firn_buf *out_key, firn_buf *out_value, bool *out_deleted,
+                                firn_error *err) FIRN_NODISCARD;
 
 #endif

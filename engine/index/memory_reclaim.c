@@ -15,7 +15,8 @@ void frn_memory_row_tidy(frn_memory_index *memory, frn_row *row)
 {
     frn_version *newest = atomic_load_explicit(&row->newest, memory_order_relaxed);
 
-    if (newest->deleted && newest->settled && newest->older == NULL) {
+    if (newest->deleted && newest->settled && newest->older == NULL &&
+        !atomic_load_explicit(&memory->is_delta, memory_order_acquire)) {
         frn_memory_version_free(memory, newest);
         frn_memory_row_free(memory, row);
     }
@@ -41,6 +42,7 @@ static void version_drop(frn_memory_index *memory, frn_version *version)
 static uint64_t choose(frn_memory_index *memory, frn_version *chosen[FRN_MEMORY_PORTION], unsigned *count)
 {
     uint64_t durable = atomic_load_explicit(&memory->durable, memory_order_acquire);
+    bool is_delta = atomic_load_explicit(&memory->is_delta, memory_order_acquire);
     uint64_t looked_at = 0;
     frn_version *version;
 
@@ -56,7 +58,7 @@ static uint64_t choose(frn_memory_index *memory, frn_version *chosen[FRN_MEMORY_
         version->settled = 1;
         if (version->older != NULL && !frn_memory_keep(memory, version->older)) {
             chosen[(*count)++] = version->older;
-        } else if (version->older == NULL && version->deleted) {
+        } else if (version->older == NULL && version->deleted && !is_delta) {
             chosen[(*count)++] = version;
         }
     }

@@ -41,7 +41,7 @@ static bool too_old(const frn_memory_index *memory, const frn_memory_view *view)
 {
     int64_t age_ns;
 
-    if (memory->options.view_age_max_ns == 0) {
+    if (memory->options.view_age_max_ns == 0 || view->ageless) {
         return false;
     }
     age_ns = clock_now(memory) - view->opened_ns;
@@ -122,7 +122,7 @@ bool frn_memory_keep(frn_memory_index *memory, frn_version *version)
     }
 }
 
-firn_status frn_memory_view_open(frn_index *index, uint64_t seq, frn_index_view **out_view, firn_error *err)
+static firn_status view_open(frn_index *index, uint64_t seq, bool ageless, frn_index_view **out_view, firn_error *err)
 {
     frn_memory_index *memory = frn_memory_of(index);
     frn_memory_view *view = frn_alloc(memory->heap, sizeof *view);
@@ -133,7 +133,8 @@ firn_status frn_memory_view_open(frn_index *index, uint64_t seq, frn_index_view 
         goto out;
     }
     assert(seq <= atomic_load_explicit(&memory->committed, memory_order_relaxed));
-    *view = (frn_memory_view){.view = {.ops = index->ops, .index = index}, .opened_ns = clock_now(memory)};
+    *view = (frn_memory_view){
+        .view = {.ops = index->ops, .index = index}, .opened_ns = clock_now(memory), .ageless = ageless};
     frn_mutex_lock(&memory->views_lock);
     durable = atomic_load_explicit(&memory->durable, memory_order_acquire);
     view->view.seq = seq > durable ? seq : durable;
@@ -150,6 +151,16 @@ out:
     return status == FIRN_OK ? status : frn_fail(err, status, "open view at seq %" PRIu64, seq);
 }
 
+firn_status frn_memory_view_open(frn_index *index, uint64_t seq, frn_index_view **out_view, firn_error *err)
+{
+    return view_open(index, seq, false, out_view, err);
+}
+
+firn_status frn_memory_view_open_ageless(frn_memory_index *memory, frn_index_view **out_view, firn_error *err)
+{
+    return view_open(&memory->index, 0, true, out_view, err);
+}
+
 void frn_memory_view_close(frn_index_view *base)
 {
     frn_memory_view *view = (frn_memory_view *)base;
@@ -162,19 +173,30 @@ void frn_memory_view_close(frn_index_view *base)
     frn_free(memory->heap, view);
 }
 
-/* Takes the shared lock, or says that the view has expired. */
-static firn_status read_begin(frn_memory_index *memory, frn_memory_view *view, firn_error *err)
+firn_status frn_memory_expired(const frn_memory_index *memory, const frn_memory_view *view, firn_error *err)
+{
+    return frn_fail(err, FIRN_EEXPIRED, "view at seq %" PRIu64 " is older than %" PRIu64 " ms", view->view.seq,
+                    memory->options.view_age_max_ns / 1000000);
+}
+
+bool frn_memory_view_expired(frn_memory_index *memory, frn_memory_view *view)
 {
     if (too_old(memory, view)) {
         frn_mutex_lock(&memory->views_lock);
         view_let_go(memory, view);
         frn_mutex_unlock(&memory->views_lock);
     }
+    return atomic_load_explicit(&view->expired, memory_order_relaxed);
+}
+
+/* Takes the shared lock, or says that the view has expired. */
+static firn_status read_begin(frn_memory_index *memory, frn_memory_view *view, firn_error *err)
+{
+    (void)frn_memory_view_expired(memory, view);
     (void)pthread_rwlock_rdlock(&memory->lock);
     if (atomic_load_explicit(&view->expired, memory_order_relaxed)) {
         (void)pthread_rwlock_unlock(&memory->lock);
-        return frn_fail(err, FIRN_EEXPIRED, "view at seq %" PRIu64 " is older than %" PRIu64 " ms", view->view.seq,
-                        memory->options.view_age_max_ns / 1000000);
+        return frn_memory_expired(memory, view, err);
     }
     return FIRN_OK;
 }
@@ -184,15 +206,14 @@ static void read_finish(frn_memory_index *memory)
     (void)pthread_rwlock_unlock(&memory->lock);
 }
 
-/* What a row was at a seq; NULL if it was not there. */
-static const frn_version *version_at(const frn_row *row, uint64_t seq)
+const frn_version *frn_memory_version_at(const frn_row *row, uint64_t seq)
 {
     const frn_version *version = atomic_load_explicit(&row->newest, memory_order_acquire);
 
     while (version != NULL && version->seq > seq) {
         version = version->older;
     }
-    return version == NULL || version->deleted ? NULL : version;
+    return version;
 }
 
 static firn_status copy_out(frn_heap *heap, firn_buf *buf, const void *data, size_t size, firn_error *err)
@@ -209,7 +230,8 @@ static firn_status copy_out(frn_heap *heap, firn_buf *buf, const void *data, siz
     return FIRN_OK;
 }
 
-firn_status frn_memory_get(frn_index_view *base, frn_table table, firn_slice key, firn_buf *out_value, firn_error *err)
+firn_status frn_memory_get_any(frn_index_view *base, frn_table table, firn_slice key, firn_buf *out_value,
+                               bool *out_deleted, firn_error *err)
 {
     frn_memory_index *memory = frn_memory_of(base->index);
     const frn_version *version;
@@ -221,42 +243,85 @@ firn_status frn_memory_get(frn_index_view *base, frn_table table, firn_slice key
         return status;
     }
     row = frn_trie_find(&memory->tables[table], key);
-    version = row == NULL ? NULL : version_at(row, base->seq);
-    status = version == NULL ? FIRN_ENOTFOUND : copy_out(memory->heap, out_value, version->data, version->size, err);
+    version = row == NULL ? NULL : frn_memory_version_at(row, base->seq);
+    if (version == NULL) {
+        status = FIRN_ENOTFOUND;
+    } else {
+        *out_deleted = version->deleted;
+        status = version->deleted ? FIRN_OK : copy_out(memory->heap, out_value, version->data, version->size, err);
+    }
     read_finish(memory);
     return status;
 }
 
-firn_status frn_memory_seek(frn_index_view *base, frn_table table, firn_slice from, bool after, firn_buf *out_key,
-                            firn_buf *out_value, firn_error *err)
+firn_status frn_memory_get(frn_index_view *base, frn_table table, firn_slice key, firn_buf *out_value, firn_error *err)
+{
+    bool deleted = false;
+    firn_status status = frn_memory_get_any(base, table, key, out_value, &deleted, err);
+
+    return status == FIRN_OK && deleted ? FIRN_ENOTFOUND : status;
+}
+
+static bool beyond(const frn_row *row, firn_slice last)
+{
+    size_t common = row->key_size < last.size ? row->key_size : last.size;
+    int order = last.data == NULL ? -1 : memcmp(row->key, last.data, common);
+
+    return order > 0 || (order == 0 && row->key_size > last.size);
+}
+
+static bool counts(const frn_version *version, bool tombstones)
+{
+    return version != NULL && (tombstones || !version->deleted);
+}
+
+static firn_status seek(frn_index_view *base, frn_table table, firn_slice from, bool after, firn_slice last,
+                        firn_buf *out_key, firn_buf *out_value, bool *out_deleted, firn_error *err)
 {
     frn_memory_index *memory = frn_memory_of(base->index);
     const frn_trie *trie = &memory->tables[table];
+    const bool tombstones = out_deleted != NULL;
     const frn_version *version;
     const frn_row *row;
     firn_status status;
+    bool found;
 
-    for (;;) {
+    do {
         status = read_begin(memory, (frn_memory_view *)base, err);
         if (status < 0) {
             return status;
         }
         row = frn_trie_seek(trie, from, after);
-        version = row == NULL ? NULL : version_at(row, base->seq);
-        for (int skipped = 0; row != NULL && version == NULL && skipped < ROWS_SKIPPED_MAX; skipped++) {
+        version = row == NULL ? NULL : frn_memory_version_at(row, base->seq);
+        for (int skipped = 0; row != NULL && !counts(version, tombstones) && skipped < ROWS_SKIPPED_MAX; skipped++) {
             row = frn_trie_seek(trie, (firn_slice){row->key, row->key_size}, true);
-            version = row == NULL ? NULL : version_at(row, base->seq);
+            version = row == NULL ? NULL : frn_memory_version_at(row, base->seq);
         }
+        found = counts(version, tombstones);
         /* from may lie in out_key: from here on it is the key that was reached. */
-        status = row == NULL ? FIRN_END : copy_out(memory->heap, out_key, row->key, row->key_size, err);
-        if (status == FIRN_OK && version != NULL) {
+        status =
+            row == NULL || beyond(row, last) ? FIRN_END : copy_out(memory->heap, out_key, row->key, row->key_size, err);
+        if (status == FIRN_OK && found) {
             status = copy_out(memory->heap, out_value, version->data, version->size, err);
+            if (tombstones) {
+                *out_deleted = version->deleted;
+            }
         }
         read_finish(memory);
-        if (status != FIRN_OK || version != NULL) {
-            return status;
-        }
         from = (firn_slice){out_key->data, out_key->size};
         after = true;
-    }
+    } while (status == FIRN_OK && !found);
+    return status;
+}
+
+firn_status frn_memory_seek(frn_index_view *view, frn_table table, firn_slice from, bool after, firn_buf *out_key,
+                            firn_buf *out_value, firn_error *err)
+{
+    return seek(view, table, from, after, (firn_slice){0}, out_key, out_value, NULL, err);
+}
+
+firn_status frn_memory_seek_any(frn_index_view *view, frn_table table, firn_slice from, bool after, firn_slice last,
+                                firn_buf *out_key, firn_buf *out_value, bool *out_deleted, firn_error *err)
+{
+    return seek(view, table, from, after, last, out_key, out_value, out_deleted, err);
 }

@@ -64,7 +64,8 @@ enum {
     FIRN_DETAIL_INDEX_LIMIT = 12,     /**< ETOOBIG: the memory index reached its limit. */
     FIRN_DETAIL_SCHEME = 13,          /**< EINVAL: the scheme of a URL. */
     FIRN_DETAIL_READ_ONLY = 14,       /**< EACCES: opened for reading, or a read-only file system. */
-    FIRN_DETAIL_CLOSING = 15          /**< ESTATE: the ledger is being closed. */
+    FIRN_DETAIL_CLOSING = 15,         /**< ESTATE: the ledger is being closed. */
+    FIRN_DETAIL_INDEX = 16            /**< ECORRUPT: the index on disk; it is built again from the log. */
 };
 
 /** Bytes of the text of an error, its final NUL included; of a longer one the outer context is cut. */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lmdb_env.h — one LMDB environment: open it without trusting it, read and write its mark.
+ *
+ * The mark is the row {0, 'm'}. With it stands what its state of the tree must look like, so that a state that the meta
+ * pages do not lead to rightly is told from a good one:
+ *
+ *   offset  size  field
+ *        0     4  form         1
+ *        4     4  stores       how many
+ *        8    16  ledger id
+ *       24     8  seq
+ *       32     8  incarnation
+ *       40    16  hint
+ *       56     8  transaction  the number that LMDB gave to the one that wrote this
+ *       64     8  rows         entries of the tree, this one included
+ *       72    24  pages        branch, leaf and overflow pages of the tree
+ *       96    64  stores       2 block, 2 version each; zeros behind the last
+ *      160     4  CRC          as in every row
+ */
+#ifndef FRN_INDEX_LMDB_ENV_H
+#define FRN_INDEX_LMDB_ENV_H
+
+#include <sys/types.h>
+
+#include "engine/index/lmdb.h"
+#include "engine/index/lmdb_row.h"
+
+enum {
+    FRN_LMDB_PATH_SIZE_MAX = 4096,
+    FRN_LMDB_MARK_FORM = 0,
+    FRN_LMDB_MARK_STORES_COUNT = 4,
+    FRN_LMDB_MARK_LEDGER_ID = 8,
+    FRN_LMDB_MARK_SEQ = 24,
+    FRN_LMDB_MARK_INCARNATION = 32,
+    FRN_LMDB_MARK_HINT = 40,
+    FRN_LMDB_MARK_TRANSACTION = 56,
+    FRN_LMDB_MARK_SHAPE = 64, /**< Rows and the three kinds of pages. */
+    FRN_LMDB_MARK_STORES = 96,
+    FRN_LMDB_MARK_SIZE = 160
+};
+_Static_assert(FRN_LMDB_MARK_HINT + FRN_INDEX_HINT_SIZE == FRN_LMDB_MARK_TRANSACTION, "the mark has a hole");
+_Static_assert(FRN_LMDB_MARK_STORES + 4 * FRN_LMDB_STORES_MAX == FRN_LMDB_MARK_SIZE, "the mark has a hole");
+
+typedef struct frn_lmdb_env {
+    MDB_env *env;
+    MDB_dbi dbi;
+    struct frn_lmdb_env *registered; /**< The next one that this process has open. The registry's lock. */
+    dev_t device;                    /**< Of data.mdb, and its inode: which file it is, whatever its name. */
+    ino_t inode;
+    char folder[FRN_LMDB_PATH_SIZE_MAX];
+} frn_lmdb_env;
+
+/** folder and what follows it. FIRN_OK or FIRN_ETOOBIG. */
+firn_status frn_lmdb_path(char out[FRN_LMDB_PATH_SIZE_MAX], const char *folder, const char *behind,
+                          firn_error *err) FIRN_NODISCARD;
+
+/** Opens what is in the folder, as frn_index_open_lmdb() says; flags are added to those of every environment. A new one
+    is empty and has no mark. *out_new tells. env is zeroed memory; after a failure it needs no closing. */
+firn_status frn_lmdb_env_open(frn_lmdb_env *env, const char *folder, const frn_lmdb_options *options, unsigned flags,
+                              bool *out_new, firn_error *err) FIRN_NODISCARD;
+void frn_lmdb_env_close(frn_lmdb_env *env);
+/** Whether data.mdb in the folder is still the file that is open. */
+bool frn_lmdb_env_is_current(const frn_lmdb_env *env);
+/** Makes the file reach to its last page, see lmdb_meta.h. */
+firn_status frn_lmdb_env_extend(const frn_lmdb_env *env, firn_error *err) FIRN_NODISCARD;
+
+/** Writes the mark as the last act of a write transaction. */
+firn_status frn_lmdb_mark_write(const frn_lmdb_env *env, MDB_txn *txn, const frn_index_mark *mark,
+                                const frn_lmdb_options *options, firn_error *err) FIRN_NODISCARD;
+/** Reads it, and checks it against the options and the state that txn sees. *out_rows: rows besides it. FIRN_OK;
+    FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER. */
+firn_status frn_lmdb_mark_read(const frn_lmdb_env *env, MDB_txn *txn, const frn_lmdb_options *options,
+                               frn_index_mark *out_mark, uint64_t *out_rows, firn_error *err) FIRN_NODISCARD;
+
+#endif
