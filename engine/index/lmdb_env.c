@@ -122,6 +122,15 @@ static int env_try(frn_lmdb_env *env, uint64_t map_size, unsigned flags)
     if (code == 0) {
         code = mdb_env_open(env->env, env->folder, MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD | flags, 0600);
     }
+    if (code == 0) {
+        int fd;
+
+        /* LMDB leaves the data file open for programs that the host starts. */
+        code = mdb_env_get_fd(env->env, &fd);
+        if (code == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+            code = errno;
+        }
+    }
     if (code != 0) {
         mdb_env_close(env->env);
         env->env = NULL;

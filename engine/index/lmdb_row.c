@@ -122,7 +122,7 @@ static firn_slice rest_of(firn_slice key)
 
 firn_status frn_lmdb_get(frn_lmdb_slot *slot, frn_table table, firn_slice key, firn_slice *out_value, firn_error *err)
 {
-    frn_lmdb_entry entry;
+    frn_lmdb_entry entry = {0};
     frn_lmdb_key whole;
     MDB_val k, v;
     firn_status status;
@@ -167,7 +167,7 @@ firn_status frn_lmdb_seek(frn_lmdb_slot *slot, frn_table table, firn_slice from,
                           firn_slice *out_value, firn_error *err)
 {
     frn_lmdb_key whole;
-    frn_lmdb_entry entry;
+    frn_lmdb_entry entry = {0};
     firn_slice rest = {0}, value;
     MDB_val k, v;
     firn_status status;

@@ -118,7 +118,7 @@ static firn_status bucket_carry(frn_lmdb_writer *writer, const firn_slice *rest,
 {
     frn_lmdb_bucket *bucket = &writer->bucket;
     firn_slice before = {bucket->before, bucket->before_size};
-    frn_lmdb_entry entry;
+    frn_lmdb_entry entry = {0};
     firn_status status;
     int order = -1;
 

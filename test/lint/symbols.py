@@ -32,7 +32,8 @@ OUTSIDE = {
                           r'|__errno_location|sig(fill|empty)set|eventfd|write|close',
     'frn_io': THREADS + r'|.*',
     'frn_log': r'strtoull',
-    'frn_index': r'pthread_(rwlock|mutex).*|mdb_.*|open|close|f?stat|pread|pwrite|ftruncate|fsync|mkdir|rmdir|unlink'
+    'frn_index': r'pthread_(rwlock|mutex).*|mdb_.*|open|close|fcntl(64)?'
+                 r'|f?stat|pread|pwrite|ftruncate|fsync|mkdir|rmdir|unlink'
                  r'|rename|renameat2|__errno_location',
     'frn_intake': r'EVP_.*',
     'frn_store': r'EVP_.*',
