@@ -2,7 +2,7 @@
 /*
  * cmd_run_append.c — firn run append: one event from the command line, or many as JSON lines.
  *
- * Lines are RunEvent objects; they go in batches, each all or nothing, and several are under way at a time. A line
+ * Lines are RunEvent objects; they go in batches, each all or nothing, one after the other. A line
  * that is wrong stops the reading: its batch is not appended, what was acknowledged before stays and is told.
  */
 #include "tools/commands.h"
