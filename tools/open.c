@@ -93,5 +93,7 @@ firn_status tool_open_read(const tool_call *call, firn_ledger **out_ledger, firn
 
     if (status < 0)
         return status;
+    /* Whoever reads what is printed may be slow; there is no writer in this process that a view could burden. */
+    options.view_age_max_ns = UINT64_MAX;
     return tool_open_with(call, &options, out_ledger, err);
 }

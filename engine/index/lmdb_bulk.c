@@ -6,7 +6,8 @@
  * name, without syncs, some MiB a transaction; then it is synced once, and the folders change places in one rename.
  * Until then nobody looks at the new one, so a stop leaves at most a folder that the next build removes.
  *
- * Measured, release build, one core, page cache: see bulk in bench.
+ * Measured, release build, 3 million rows of 32 + 16 bytes, CPU time of one core, making the rows included: keys in
+ * order 3.9 M rows/s, random keys 2.8 M/s in memory and 2.5 M/s through runs of 64 MiB; the disk's time comes on top.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -8,6 +8,11 @@
  * as the newest generation. Nothing is taken out of the delta here: that is for the write side, once no view is left
  * that needs it.
  *
+ * Measured, release build, two busy cores, random keys of 32 bytes into an index that grows to 1 M of them: one merge
+ * of 1 M rows 0.70 M rows/s and a file of 67 MB; ten of 100 k from 0.86 down to 0.31 M/s, 261 MB. Dropping a row that
+ * was merged costs 1.2 us, most of it waiting for memory. Memory: the delta, and up to 512 MiB of pages that LMDB holds
+ * in a transaction before it begins to write them out early.
+ *
  * What can fail. Before the commit everything: the transaction is aborted and the disk is as it was. If the commit
  * fails otherwise than for want of space, LMDB would let the next transaction begin as if nothing had happened; what is
  * in the kernel's cache need not be on the device then. So no further merge is tried. Should only the taking of the new
@@ -172,6 +177,11 @@ firn_status frn_lmdb_refresh(frn_index *index, firn_error *err)
     status = frn_lmdb_generation_new(lmdb, &generation, err);
     if (status != FIRN_OK) {
         return status;
+    }
+    if (generation->mark.seq > atomic_load(&frn_lmdb_delta(lmdb)->committed)) {
+        /* Rows in memory would hide later ones below: the write side has to come that far first. */
+        frn_lmdb_generation_free(lmdb, generation);
+        return FIRN_FULL;
     }
     /* In this order: a view on the state before must not stand at a seq that only this one reaches (see
        frn_lmdb_view_open()). */

@@ -129,7 +129,11 @@ firn_status frn_lmdb_meta_extend(int fd, uint64_t size_wanted, firn_error *err)
 {
     struct stat facts;
 
-    if (fstat(fd, &facts) < 0 || ((uint64_t)facts.st_size < size_wanted && ftruncate(fd, (off_t)size_wanted) < 0)) {
+    if (fstat(fd, &facts) < 0) {
+        return frn_fail_os(err, errno, "size of data.mdb");
+    }
+    /* Rare, so that the sync counts for little; without it a power cut would make the next opening build the index. */
+    if ((uint64_t)facts.st_size < size_wanted && (ftruncate(fd, (off_t)size_wanted) < 0 || fsync(fd) < 0)) {
         return frn_fail_os(err, errno, "extend data.mdb to %" PRIu64 " bytes", size_wanted);
     }
     return FIRN_OK;

@@ -42,6 +42,7 @@ static void version_drop(frn_memory_index *memory, frn_version *version)
 static uint64_t choose(frn_memory_index *memory, frn_version *chosen[FRN_MEMORY_PORTION], unsigned *count)
 {
     uint64_t durable = atomic_load_explicit(&memory->durable, memory_order_acquire);
+    bool is_delta = atomic_load_explicit(&memory->is_delta, memory_order_acquire);
     uint64_t looked_at = 0;
     frn_version *version;
 
@@ -57,7 +58,7 @@ static uint64_t choose(frn_memory_index *memory, frn_version *chosen[FRN_MEMORY_
         version->settled = 1;
         if (version->older != NULL && !frn_memory_keep(memory, version->older)) {
             chosen[(*count)++] = version->older;
-        } else if (version->older == NULL && version->deleted) {
+        } else if (version->older == NULL && version->deleted && !is_delta) {
             chosen[(*count)++] = version;
         }
     }

@@ -210,10 +210,12 @@ void firn_ticket_free(firn_ticket *ticket)
     if (ticket == NULL) {
         return;
     }
-    if (atomic_compare_exchange_strong(&ticket->state, &state, FRN_TICKET_ORPHAN)) {
-        return;
+    while (state != FRN_TICKET_DONE) {
+        assert(state == FRN_TICKET_PENDING || state == FRN_TICKET_WAITED);
+        if (atomic_compare_exchange_strong(&ticket->state, &state, FRN_TICKET_ORPHAN)) {
+            return;
+        }
     }
-    assert(state == FRN_TICKET_DONE);
     ticket_recycle(ticket);
 }
 

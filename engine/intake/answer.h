@@ -20,10 +20,13 @@
 
 enum {
     FRN_TICKET_PENDING, /**< Not answered; the owner has it. */
-    FRN_TICKET_WAITED,  /**< Not answered, and somebody sleeps on the state. */
+    FRN_TICKET_WAITED,  /**< Not answered, and somebody sleeps on the state, or did until his time was up. */
     FRN_TICKET_DONE,    /**< Answered; status, receipt and err hold. */
     FRN_TICKET_ORPHAN   /**< Not answered and let go: recycled with its answer. */
 };
+
+/** How long a thread rests that has calls to see answered while another one gives the answers. */
+#define FRN_ANSWERS_REST_NS INT64_C(1000000)
 
 /** From submission to answer the fields but state belong to the queue; afterwards, until freed, to the owner. */
 struct firn_ticket {

@@ -159,7 +159,7 @@ firn_status frn_batch_stream_get(firn_batch *batch, firn_slice name, frn_batch_s
     uint64_t hash;
     firn_status status;
 
-    if (batch->last != NULL && same_name(batch->last->ref.name, name)) {
+    if (batch->last != NULL && name.data != NULL && same_name(batch->last->ref.name, name)) {
         *out_stream = batch->last;
         return FIRN_OK;
     }

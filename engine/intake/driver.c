@@ -10,9 +10,6 @@
 
 #include "engine/base/error.h"
 
-/* How long it rests when calls are outstanding and nothing moves: another thread runs their callbacks. */
-#define REST_NS INT64_C(1000000)
-
 static void sleep_until_work(frn_driver *driver)
 {
     frn_answers *answers = driver->answers;
@@ -40,7 +37,9 @@ static void run(void *arg)
         if (!frn_log_drive(answers->log, -1)) {
             frn_answers_deliver(answers);
             if (atomic_load(&answers->answered) == before) {
-                (void)frn_word_wait(&driver->work, atomic_load(&driver->work), frn_monotonic_ns() + REST_NS);
+                /* Another thread runs their callbacks. */
+                (void)frn_word_wait(&driver->work, atomic_load(&driver->work),
+                                    frn_monotonic_ns() + FRN_ANSWERS_REST_NS);
             }
             continue;
         }

@@ -45,8 +45,9 @@ static firn_status ticket_sleep(firn_ticket *ticket, int64_t deadline_ns)
         }
         assert(state == FRN_TICKET_WAITED);
         if (!frn_word_wait(&ticket->state, state, deadline_ns)) {
-            /* Hand the ticket back as it was, or firn_ticket_free() would find a sleeper. */
-            return atomic_compare_exchange_strong(&ticket->state, &state, FRN_TICKET_PENDING) ? FIRN_TIMEOUT : FIRN_OK;
+            /* The state stays: another thread may sleep on it. */
+            state = atomic_load_explicit(&ticket->state, memory_order_acquire);
+            return state == FRN_TICKET_DONE ? FIRN_OK : FIRN_TIMEOUT;
         }
     }
 }
@@ -74,11 +75,25 @@ firn_status firn_ticket_wait(firn_ticket *ticket, int64_t timeout_ns, firn_recei
     return ticket_result(ticket, out_receipt, err);
 }
 
+/* One round of firn_poll(). If all is durable or void and calls are outstanding all the same, another thread is at
+   giving answers: this one rests meanwhile. */
+static void poll_round(firn_ledger *ledger, int64_t wait_ns)
+{
+    frn_word never = 0;
+
+    (void)frn_log_drive(ledger->log, wait_ns);
+    frn_answers_deliver(&ledger->answers);
+    if (wait_ns != 0 && !frn_log_busy(ledger->log) && frn_answers_outstanding(&ledger->answers) != 0) {
+        (void)frn_word_wait(&never, 0, frn_monotonic_ns() + FRN_ANSWERS_REST_NS);
+    }
+}
+
 firn_status firn_poll(firn_ledger *ledger, int64_t timeout_ns, size_t *out_done, firn_error *err)
 {
     int64_t deadline_ns = frn_deadline(timeout_ns), wait_ns = 0;
     frn_answers *answers;
     uint64_t before, after;
+    int poisoned;
 
     if (ledger == NULL) {
         return frn_fail(err, FIRN_EINVAL, "ledger is NULL");
@@ -87,25 +102,27 @@ firn_status firn_poll(firn_ledger *ledger, int64_t timeout_ns, size_t *out_done,
     atomic_store(&answers->signalled, false);
     before = atomic_load(&answers->answered);
     for (;;) {
-        (void)frn_log_drive(ledger->log, wait_ns);
-        frn_answers_deliver(answers);
-        after = atomic_load(&answers->answered);
-        if (after != before || frn_answers_outstanding(answers) == 0) {
+        poll_round(ledger, wait_ns);
+        poisoned = frn_log_poisoned(ledger->log);
+        if (frn_answers_outstanding(answers) == 0) {
             break;
         }
         wait_ns = frn_deadline_left(deadline_ns);
-        if (wait_ns == 0) {
+        if (poisoned != 0) {
+            wait_ns = FRN_ANSWERS_REST_NS; /* Whoever hears FIRN_EPOISONED may count on it that all are answered. */
+        } else if (atomic_load(&answers->answered) != before || wait_ns == 0) {
             break;
         }
     }
     if (answers->manual && frn_answers_outstanding(answers) != 0) {
         frn_answers_signal(answers);
     }
+    after = atomic_load(&answers->answered);
     if (out_done != NULL) {
         *out_done = (size_t)(after - before);
     }
-    if (frn_log_poisoned(ledger->log) != 0) {
-        return frn_answer_poisoned(err, frn_log_poisoned(ledger->log));
+    if (poisoned != 0) {
+        return frn_answer_poisoned(err, poisoned);
     }
     return after != before ? FIRN_OK : FIRN_TIMEOUT;
 }

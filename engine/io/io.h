@@ -34,27 +34,27 @@ enum {
 
 /** How a file is opened. */
 enum {
-    FRN_IO_WRITE = 1,     /**< For reading and writing; else for reading. */
-    FRN_IO_CREATE = 2,    /**< Create it (mode 0600), FIRN_EEXISTS if it is there. */
-    FRN_IO_QUEUE = 4      /**< Queued writes will go to it, by the method that durable_method says. */
+    FRN_IO_WRITE = 1,  /**< For reading and writing; else for reading. */
+    FRN_IO_CREATE = 2, /**< Create it (mode 0600), FIRN_EEXISTS if it is there. */
+    FRN_IO_QUEUE = 4   /**< Queued writes will go to it, by the method that durable_method says. */
 };
 
 /** How a queued operation ended. */
 typedef struct frn_completion {
-    uint64_t tag;    /**< As it was queued. */
-    int64_t result;  /**< Bytes written, 0 for a sync, or -errno. */
+    uint64_t tag;   /**< As it was queued. */
+    int64_t result; /**< Bytes written, 0 for a sync, or -errno. */
 } frn_completion;
 
 /** Facts about an instance, fixed while it is open, and counters. */
 typedef struct frn_io_facts {
-    firn_io_path path;         /**< FIRN_IO_AUTO for memory and simulated disks. */
-    uint32_t alignment;        /**< Bytes; offsets, sizes and memory of queued writes are multiples: the
-                                    largest of stx_dio_offset_align, the physical block and 4096. */
-    bool direct;               /**< Queued writes pass the page cache. */
-    bool layout_guarantee;     /**< false: copy-on-write, overwriting moves bytes. */
+    firn_io_path path;             /**< FIRN_IO_AUTO for memory and simulated disks. */
+    uint32_t alignment;            /**< Bytes; offsets, sizes and memory of queued writes are multiples: the
+                                        largest of stx_dio_offset_align, the physical block and 4096. */
+    bool direct;                   /**< Queued writes pass the page cache. */
+    bool layout_guarantee;         /**< false: copy-on-write, overwriting moves bytes. */
     bool submits_are_done_by_reap; /**< true: queued work is carried out inside reap(), by its caller. */
-    uint64_t ring_bytes;       /**< Bytes of writes completed by io_uring since open, both sides. */
-    char note[128];            /**< Why not io_uring or not direct; "" otherwise. */
+    uint64_t ring_bytes;           /**< Bytes of writes completed by io_uring since open, both sides. */
+    char note[128];                /**< Why not io_uring or not direct; "" otherwise. */
 } frn_io_facts;
 
 typedef void (*frn_io_name_fn)(void *arg, const char *name, uint64_t size);
@@ -75,8 +75,10 @@ typedef struct frn_io_ops {
     /** Writes all of it, or fails. Not durable before sync. May extend the file. No alignment needed. */
     firn_status (*write)(frn_file *file, const void *data, size_t size, uint64_t offset, firn_error *err);
     /** Makes [0, size) written blocks of zeros, so that later writes change no metadata; extends the file to size.
-        *out_written tells the bytes that went through write calls (0: the device did it). Not durable before sync. */
+     *out_written tells the bytes that went through write calls (0: the device did it). Not durable before sync. */
     firn_status (*fill)(frn_file *file, uint64_t size, uint64_t *out_written, firn_error *err);
+    /** Gives up what lies behind size, which is no larger than the file. Not durable before sync. */
+    firn_status (*shrink)(frn_file *file, uint64_t size, firn_error *err);
     /** Data and size of the file. A failure must never be retried. */
     firn_status (*sync)(frn_file *file, firn_error *err);
     firn_status (*sync_names)(frn_io *io, firn_error *err);
@@ -126,9 +128,9 @@ struct frn_file {
 };
 
 typedef struct frn_io_options {
-    firn_io_path path;                  /**< AUTO, URING or PORTABLE. */
-    bool create;                        /**< Make the folder (0700) if it is missing; its parent must exist. */
-    bool read_only;                     /**< Nothing may be written. */
+    firn_io_path path; /**< AUTO, URING or PORTABLE. */
+    bool create;       /**< Make the folder (0700) if it is missing; its parent must exist. */
+    bool read_only;    /**< Nothing may be written. */
     frn_trace trace;
 } frn_io_options;
 

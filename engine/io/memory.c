@@ -255,6 +255,21 @@ static firn_status memory_fill(frn_file *file, uint64_t size, uint64_t *out_writ
     return FIRN_OK;
 }
 
+static firn_status memory_shrink(frn_file *file, uint64_t size, firn_error *err)
+{
+    memory_file *f = (memory_file *)file;
+    node *n = f->node;
+
+    (void)err;
+    assert(f->writable);
+    frn_mutex_lock(&n->mutex);
+    assert(size <= n->size);
+    memset(n->data + size, 0, n->size - size);
+    n->size = size;
+    frn_mutex_unlock(&n->mutex);
+    return FIRN_OK;
+}
+
 static firn_status memory_sync(frn_file *file, firn_error *err)
 {
     (void)file;
@@ -455,6 +470,7 @@ static const frn_io_ops memory_ops = {
     .read_device = memory_read,
     .write = memory_write,
     .fill = memory_fill,
+    .shrink = memory_shrink,
     .sync = memory_sync,
     .sync_names = memory_sync_names,
     .rename = memory_rename,

@@ -160,6 +160,16 @@ firn_status frn_posix_size(frn_file *file, uint64_t *out_size, firn_error *err)
     return FIRN_OK;
 }
 
+firn_status frn_posix_shrink(frn_file *file, uint64_t size, firn_error *err)
+{
+    frn_posix_file *f = (frn_posix_file *)file;
+
+    if (ftruncate(f->fd, (off_t)size) != 0) {
+        return frn_fail_os(err, errno, "shrink %s", f->name);
+    }
+    return FIRN_OK;
+}
+
 /* Reads until size bytes or the end. 0 or an errno. */
 static int read_all(int fd, void *data, size_t size, uint64_t offset, size_t *out_read)
 {

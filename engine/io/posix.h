@@ -78,6 +78,7 @@ firn_status frn_posix_open(frn_io *io, const char *name, unsigned flags, frn_fil
                            firn_error *err) FIRN_NODISCARD;
 void frn_posix_file_close(frn_file *file);
 firn_status frn_posix_size(frn_file *file, uint64_t *out_size, firn_error *err) FIRN_NODISCARD;
+firn_status frn_posix_shrink(frn_file *file, uint64_t size, firn_error *err);
 firn_status frn_posix_read(frn_file *file, void *data, size_t size, uint64_t offset, size_t *out_read,
                            firn_error *err) FIRN_NODISCARD;
 firn_status frn_posix_read_device(frn_file *file, void *data, size_t size, uint64_t offset, size_t *out_read,

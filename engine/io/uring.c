@@ -247,6 +247,7 @@ static const frn_io_ops uring_ops = {
     .read_device = frn_posix_read_device,
     .write = frn_posix_write,
     .fill = frn_posix_fill,
+    .shrink = frn_posix_shrink,
     .sync = frn_posix_sync,
     .sync_names = frn_posix_sync_names,
     .rename = frn_posix_rename,

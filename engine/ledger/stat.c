@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stat.c — figures and facts of an open ledger, and waiting for all that was submitted. */
 #include "engine/base/error.h"
+#include "engine/intake/options.h"
 #include "engine/ledger/private.h"
 
 #include <string.h>
@@ -51,8 +52,9 @@ firn_status firn_stat(firn_ledger *ledger, firn_stats *stats, firn_error *err)
         return frn_fail(err, FIRN_EINVAL, "stat: %s is NULL", ledger == NULL ? "ledger" : "stats");
     }
     size = stats->struct_size;
-    if (size < sizeof size) {
-        return frn_fail(err, FIRN_EINVAL, "stat: struct_size %zu is not the size of one", size);
+    status = frn_struct_size_check(size, "stat", err);
+    if (status != FIRN_OK) {
+        return status;
     }
     memset(&own, 0, sizeof own);
     status = stat_fill(frn_house_of(ledger), &own, err);
@@ -75,7 +77,7 @@ firn_status firn_stat_cuts(firn_ledger *ledger, firn_cut *cuts, size_t cuts_max,
                         : out_count == NULL ? "out_count"
                                             : "cuts");
     }
-    *out_count = frn_log_cuts(ledger->log, cuts, cuts_max);
+    *out_count = cuts_max == 0 ? 0 : frn_log_cuts(ledger->log, cuts, cuts_max);
     return FIRN_OK;
 }
 

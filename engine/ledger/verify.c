@@ -16,10 +16,7 @@
 
 firn_status frn_report_check(const firn_report *report, firn_error *err)
 {
-    if (report != NULL && report->struct_size < sizeof report->struct_size) {
-        return frn_fail(err, FIRN_EINVAL, "report: struct_size %zu is not the size of one", report->struct_size);
-    }
-    return FIRN_OK;
+    return report == NULL ? FIRN_OK : frn_struct_size_check(report->struct_size, "report", err);
 }
 
 void frn_report_write(firn_report *out_report, const firn_report *own)

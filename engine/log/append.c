@@ -236,6 +236,7 @@ firn_status frn_log_reserve(frn_log *log, size_t size_max, frn_log_place *out_pl
         .time_ns = batch_time(log),
         .salt = group->segment->salt,
         .content_crc = group->content_crc,
+        .hint = {.segment = group->segment->number, .offset = group->offset + group->used},
     };
     return FIRN_OK;
 }

@@ -136,16 +136,11 @@ static void load_anchors(frn_log *log, const frn_segment *segment, frn_log_file 
     frn_free(log->heap, anchors);
 }
 
-firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_segment, frn_log_file **out_file,
-                         uint64_t *out_offset, firn_error *err)
+/* The segment that holds seq, or NULL. List lock held. */
+static const frn_segment *find_segment(const frn_log *log, uint64_t seq)
 {
-    const frn_segment *segment = NULL;
-    frn_log_file *file = NULL;
-    size_t low = 0, high;
-    firn_status status;
+    size_t low = 0, high = log->segments.count;
 
-    frn_mutex_lock(&log->list);
-    high = log->segments.count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
@@ -155,9 +150,18 @@ firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_seg
             high = middle;
         }
     }
-    if (low > 0 && seq < log->segments.at[low - 1]->next_seq) {
-        segment = log->segments.at[low - 1];
-    }
+    return low > 0 && seq < log->segments.at[low - 1]->next_seq ? log->segments.at[low - 1] : NULL;
+}
+
+firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_segment, frn_log_file **out_file,
+                         uint64_t *out_offset, firn_error *err)
+{
+    const frn_segment *segment;
+    frn_log_file *file = NULL;
+    firn_status status;
+
+    frn_mutex_lock(&log->list);
+    segment = find_segment(log, seq);
     frn_mutex_unlock(&log->list);
     if (segment == NULL) {
         (void)frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_SEGMENT_MISSING, "seq %" PRIu64 ": no segment holds it",
@@ -181,4 +185,18 @@ firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_seg
     *out_segment = segment;
     *out_file = file;
     return FIRN_OK;
+}
+
+bool frn_log_at(frn_log *log, uint64_t seq, uint64_t number, const frn_segment **out_segment, frn_log_file **out_file)
+{
+    const frn_segment *segment;
+
+    frn_mutex_lock(&log->list);
+    segment = find_segment(log, seq);
+    frn_mutex_unlock(&log->list);
+    if (segment == NULL || segment->number != number || frn_log_file_take(log, number, out_file, NULL) < 0) {
+        return false;
+    }
+    *out_segment = segment;
+    return true;
 }

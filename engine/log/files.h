@@ -10,4 +10,8 @@
 firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_segment, frn_log_file **out_file,
                          uint64_t *out_offset, firn_error *err) FIRN_NODISCARD;
 
+/** The segment number if it holds seq, with its file, given back with frn_log_file_give(). false: it does not, or the
+   file cannot be had. */
+bool frn_log_at(frn_log *log, uint64_t seq, uint64_t number, const frn_segment **out_segment, frn_log_file **out_file);
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/error.h"
+#include "format/bytes.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -247,6 +248,9 @@ firn_status frn_log_reader_next(frn_log_reader *reader, uint64_t last_seq, frn_l
     }
     reader->expected++;
     out_record->batch = &reader->batch;
+    out_record->hint.segment = reader->segment->number;
+    out_record->hint.offset = reader->group_offset + (uint64_t)((const uint8_t *)out_record->record.body.data -
+                                                                FMT_RECORD_HEADER - reader->data);
     out_record->incarnation = reader->segment->incarnation;
     return FIRN_OK;
 }
@@ -283,5 +287,62 @@ firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_recor
         out_record->batch = NULL;
     }
     frn_log_reader_close(reader);
+    return status;
+}
+
+/* Reads and judges the record at a hint. *out_there false: it is not there, for whatever reason. */
+static firn_status read_at(frn_log *log, const frn_segment *segment, frn_log_file *file, uint64_t seq, uint64_t offset,
+                           size_t body_size, firn_buf *buf, fmt_record *out_record, bool *out_there, firn_error *err)
+{
+    size_t wanted = FMT_RECORD_HEADER + body_size;
+    size_t got, size;
+    firn_status status;
+
+    *out_there = false;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (frn_buf_reserve(log->heap, buf, wanted) < 0) {
+            return frn_fail(err, FIRN_ENOMEM, "record %" PRIu64 ": out of memory", seq);
+        }
+        status = log->io->ops->read(file->file, buf->data, wanted, offset, &got, err);
+        if (status < 0) {
+            return frn_place(err, status, segment->number, offset, seq);
+        }
+        if (got >= FMT_RECORD_HEADER && fmt_get32((uint8_t *)buf->data + FMT_RECORD_LENGTH) <= FMT_BODY_SIZE_MAX) {
+            size = FMT_RECORD_HEADER + fmt_get32((uint8_t *)buf->data + FMT_RECORD_LENGTH);
+            if (size > wanted && attempt == 0) {
+                wanted = size;
+                continue;
+            }
+            *out_there = fmt_record_decode(buf->data, got, segment->salt, seq, out_record, &size) == FMT_OK;
+        }
+        break;
+    }
+    buf->size = *out_there ? FMT_RECORD_HEADER + out_record->body.size : 0;
+    return FIRN_OK;
+}
+
+firn_status frn_log_get_at(frn_log *log, uint64_t seq, frn_log_hint hint, size_t body_size, firn_buf *buf,
+                           fmt_record *out_record, firn_error *err)
+{
+    const frn_segment *segment;
+    frn_log_file *file;
+    frn_log_record found;
+    uint64_t batch_first;
+    uint32_t batch_count;
+    int64_t time_ns;
+    bool there = false;
+    firn_status status = FIRN_OK;
+
+    if (seq > 0 && seq <= frn_log_durable(log) && body_size <= FMT_BODY_SIZE_MAX &&
+        frn_log_at(log, seq, hint.segment, &segment, &file)) {
+        status = read_at(log, segment, file, seq, hint.offset, body_size, buf, out_record, &there, err);
+        frn_log_file_give(log, file);
+    }
+    if (status == FIRN_OK && !there) {
+        status = frn_log_get(log, seq, buf, &found, &batch_first, &batch_count, &time_ns, err);
+        if (status == FIRN_OK) {
+            *out_record = found.record;
+        }
+    }
     return status;
 }

@@ -192,6 +192,42 @@ static firn_status collect(frn_log *log, const frn_numbers *numbers, bool named,
     return status;
 }
 
+/* Gives up what lies behind the last record of segments in which writing ended in a crash: a crash shall not cost a
+   whole segment of space. Nothing relies on it, so a failure is only said. A write of the dead process that lands later
+   makes the file longer again; nobody looks there. */
+static void shrink_ended(frn_log *log)
+{
+    const frn_io_ops *ops = log->io->ops;
+
+    for (size_t i = 0; i < log->segments.count; i++) {
+        const frn_segment *segment = log->segments.at[i];
+        char name[FRN_SEGMENT_NAME_SIZE];
+        frn_file *file = NULL;
+        firn_error err = {0};
+        uint64_t size = 0;
+        firn_status status;
+
+        if (segment->sealed || segment == log->active) {
+            continue;
+        }
+        frn_segment_name(segment->number, name);
+        status = ops->open(log->io, name, FRN_IO_WRITE, &file, &err);
+        if (status == FIRN_OK) {
+            status = ops->size(file, &size, &err);
+        }
+        if (status == FIRN_OK && size > segment->end_offset) {
+            status = ops->shrink(file, segment->end_offset, &err);
+        }
+        if (file != NULL) {
+            ops->file_close(file);
+        }
+        if (status < 0) {
+            frn_trace_say(&log->options.trace, "space behind segment %" PRIu64 " is kept: %s", segment->number,
+                          err.text);
+        }
+    }
+}
+
 /* Opens the spares of a clean log for writing. */
 static firn_status open_spares(frn_recovery *r, firn_error *err)
 {
@@ -341,7 +377,11 @@ firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found
             status = reopen_active(log, err);
         }
     }
-    return status == FIRN_OK ? start_active(log, err) : status;
+    if (status == FIRN_OK) {
+        shrink_ended(log);
+        status = start_active(log, err);
+    }
+    return status;
 }
 
 firn_status frn_recovery_sync(frn_recovery *r, firn_error *err)

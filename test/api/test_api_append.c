@@ -279,6 +279,8 @@ static void test_batch_arguments(void **state)
     EXPECT(FIRN_ETOOBIG, err, "add event: payload of 16777201 bytes is larger than 16777200",
            firn_batch_event(batch, S("s"), 1, (firn_slice){"x", FIRN_EVENT_SIZE_MAX + 1}, &err));
     EXPECT(FIRN_EINVAL, err, "expect: stream name is empty", firn_batch_expect(batch, S(""), 1, &err));
+    /* As long as the name before it, which is remembered. */
+    EXPECT(FIRN_EINVAL, err, "expect: stream name is empty", firn_batch_expect(batch, (firn_slice){NULL, 1}, 1, &err));
     EXPECT(FIRN_EINVAL, err, "key: idempotency key is empty", firn_batch_key(batch, S("a"), S(""), NULL, &err));
     EXPECT(FIRN_EINVAL, err, "add event: batch is NULL", firn_batch_event(NULL, S("s"), 1, S("x"), &err));
     EXPECT(FIRN_EINVAL, err, "expect: batch is NULL", firn_batch_expect(NULL, S("s"), 1, &err));

@@ -397,6 +397,7 @@ static void test_follow_merges(void **state)
         if (write(ends[1], "", 1) == 1) {
             fill(world, BATCHES);
         }
+        (void)alarm(60);
         (void)pause();
     }
     assert_int_equal(read(ends[0], &byte, 1), 1);

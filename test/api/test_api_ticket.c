@@ -3,6 +3,7 @@
 #include "test/api/api.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -33,6 +34,52 @@ static void note(void *arg, firn_status status, const firn_receipt *receipt, con
         s->err = *err;
     }
     atomic_fetch_add(&s->calls, 1);
+}
+
+/* A callback stands at a wall until it is opened. */
+typedef struct wall {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool reached;
+    bool open;
+} wall;
+
+#define WALL_CLOSED                                                       \
+    {                                                                     \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false \
+    }
+
+static void stand_at(void *arg, firn_status status, const firn_receipt *receipt, const firn_error *err)
+{
+    wall *w = arg;
+
+    (void)status;
+    (void)receipt;
+    (void)err;
+    (void)pthread_mutex_lock(&w->mutex);
+    w->reached = true;
+    (void)pthread_cond_broadcast(&w->changed);
+    while (!w->open) {
+        (void)pthread_cond_wait(&w->changed, &w->mutex);
+    }
+    (void)pthread_mutex_unlock(&w->mutex);
+}
+
+static void wall_reached(wall *w)
+{
+    (void)pthread_mutex_lock(&w->mutex);
+    while (!w->reached) {
+        (void)pthread_cond_wait(&w->changed, &w->mutex);
+    }
+    (void)pthread_mutex_unlock(&w->mutex);
+}
+
+static void wall_open(wall *w)
+{
+    (void)pthread_mutex_lock(&w->mutex);
+    w->open = true;
+    (void)pthread_cond_broadcast(&w->changed);
+    (void)pthread_mutex_unlock(&w->mutex);
 }
 
 static const firn_event event = {1, {"x", 1}};
@@ -118,6 +165,66 @@ static void test_manual_wait(void **state)
     firn_ticket_free(ticket);
     firn_ticket_free(submit(world->ledger, "s"));
     OK(err, firn_sync(world->ledger, &err));
+    assert_int_equal(api_count(world->ledger), 2);
+}
+
+static void *wait_for_ever(void *arg)
+{
+    firn_status status = firn_ticket_wait(arg, -1, NULL, NULL);
+
+    return status == FIRN_OK ? arg : NULL;
+}
+
+/* Two threads wait for one ticket; that the time of one runs out takes nothing from the other. */
+static void test_two_waiters(void **state)
+{
+    api_world *world = *state;
+    wall gate = WALL_CLOSED;
+    firn_submit_options options = {.struct_size = sizeof options, .done = stand_at, .arg = &gate};
+    firn_ticket *ticket, *mine;
+    pthread_t other, giver;
+    void *result;
+    firn_error err;
+
+    OK(err, firn_append_submit(world->ledger, S("s"), &event, 1, NULL, &options, &ticket, &err));
+    mine = submit(world->ledger, "s");
+    /* The callback of the first holds up all answers while its position is durable. */
+    assert_int_equal(pthread_create(&giver, NULL, wait_for_ever, mine), 0);
+    wall_reached(&gate);
+    assert_int_equal(pthread_create(&other, NULL, wait_for_ever, ticket), 0);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(firn_ticket_wait(ticket, 1000000, NULL, &err), FIRN_TIMEOUT);
+    }
+    wall_open(&gate);
+    assert_int_equal(pthread_join(other, &result), 0);
+    assert_ptr_equal(result, ticket);
+    assert_int_equal(pthread_join(giver, &result), 0);
+    assert_ptr_equal(result, mine);
+    firn_ticket_free(ticket);
+    firn_ticket_free(mine);
+}
+
+/* A wait that timed out on a ticket whose answer is being given leaves one that can be freed. */
+static void test_free_after_timeout(void **state)
+{
+    api_world *world = *state;
+    wall gate = WALL_CLOSED;
+    firn_submit_options options = {.struct_size = sizeof options, .done = stand_at, .arg = &gate};
+    firn_ticket *ticket, *mine;
+    pthread_t giver;
+    void *result;
+    firn_error err;
+
+    OK(err, firn_append_submit(world->ledger, S("s"), &event, 1, NULL, &options, &ticket, &err));
+    mine = submit(world->ledger, "s");
+    assert_int_equal(pthread_create(&giver, NULL, wait_for_ever, mine), 0);
+    wall_reached(&gate);
+    assert_int_equal(firn_ticket_wait(ticket, 1000000, NULL, &err), FIRN_TIMEOUT);
+    firn_ticket_free(ticket);
+    wall_open(&gate);
+    assert_int_equal(pthread_join(giver, &result), 0);
+    firn_ticket_free(mine);
+    api_reopen(world);
     assert_int_equal(api_count(world->ledger), 2);
 }
 
@@ -309,19 +416,14 @@ static void test_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_ticket_wait),
-        ON_BOTH_MANUAL(test_ticket_wait),
-        ON_BOTH_MANUAL(test_manual_poll),
-        ON_BOTH_MANUAL(test_manual_wait),
-        ON_BOTH(test_refusal),
-        ON_BOTH_MANUAL(test_refusal),
-        ON_BOTH(test_auto_callbacks),
-        ON_BOTH(test_callback_submits),
-        ON_BOTH_MANUAL(test_callback_submits),
-        ON_BOTH_MANUAL(test_full),
-        ON_BOTH_MANUAL(test_manual_eventfd),
-        ON_BOTH_MANUAL(test_close_answers),
-        cmocka_unit_test(test_arguments),
+        ON_BOTH(test_ticket_wait),          ON_BOTH_MANUAL(test_ticket_wait),
+        ON_BOTH_MANUAL(test_manual_poll),   ON_BOTH_MANUAL(test_manual_wait),
+        ON_BOTH(test_two_waiters),          ON_BOTH_MANUAL(test_two_waiters),
+        ON_BOTH(test_free_after_timeout),   ON_BOTH(test_refusal),
+        ON_BOTH_MANUAL(test_refusal),       ON_BOTH(test_auto_callbacks),
+        ON_BOTH(test_callback_submits),     ON_BOTH_MANUAL(test_callback_submits),
+        ON_BOTH_MANUAL(test_full),          ON_BOTH_MANUAL(test_manual_eventfd),
+        ON_BOTH_MANUAL(test_close_answers), cmocka_unit_test(test_arguments),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

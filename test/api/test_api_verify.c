@@ -71,6 +71,8 @@ static void test_stat_sizes(void **state)
         uint64_t later;
     } newer = {.stats = {.struct_size = sizeof newer}, .later = 77};
     firn_stats older;
+    firn_report report;
+    size_t count = 77;
     firn_error err;
 
     OK(err, firn_stat(world->ledger, &newer.stats, &err));
@@ -83,6 +85,14 @@ static void test_stat_sizes(void **state)
     assert_int_equal(older.incarnation, 0x7777777777777777);
     older.struct_size = 0;
     EXPECT(FIRN_EINVAL, err, "stat: struct_size 0 is not the size of one", firn_stat(world->ledger, &older, &err));
+    older.struct_size = SIZE_MAX;
+    EXPECT(FIRN_EINVAL, err, "stat: struct_size 18446744073709551615 is not the size of one",
+           firn_stat(world->ledger, &older, &err));
+    report.struct_size = SIZE_MAX;
+    EXPECT(FIRN_EINVAL, err, "replay: report: struct_size 18446744073709551615 is not the size of one",
+           firn_replay(world->ledger, NULL, &report, &err));
+    OK(err, firn_stat_cuts(world->ledger, NULL, 0, &count, &err));
+    assert_int_equal(count, 0);
     EXPECT(FIRN_EINVAL, err, "stat: ledger is NULL", firn_stat(NULL, &older, &err));
     EXPECT(FIRN_EINVAL, err, "stat: stats is NULL", firn_stat(world->ledger, NULL, &err));
     EXPECT(FIRN_EINVAL, err, "stat: out_count is NULL", firn_stat_cuts(world->ledger, NULL, 0, NULL, &err));

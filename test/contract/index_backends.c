@@ -10,26 +10,39 @@
 
 #include <cmocka.h>
 
-/* A new index each time, in a folder of its own beside the running test. */
-static firn_status open_lmdb(frn_heap *heap, const frn_index_options *options, frn_index **out_index, firn_error *err)
+void index_test_folder(char out[64], const char *name)
+{
+    (void)snprintf(out, 64, "index-%s-%d.tmp", name, (int)getpid());
+}
+
+static firn_status reopen_lmdb(frn_heap *heap, const frn_index_options *options, frn_index **out_index, firn_error *err)
 {
     frn_lmdb_options lmdb = {.index = *options, .map_size = INDEX_TEST_MAP_SIZE, .create = true};
     char folder[64];
 
     index_test_folder(folder, "contract");
-    if (frn_index_remove_lmdb(folder, err) != FIRN_OK) {
-        return FIRN_EIO;
-    }
     return frn_index_open_lmdb(heap, folder, &lmdb, out_index, err);
 }
 
-const index_backend index_backends[] = {{"memory", frn_index_open_memory}, {"lmdb", open_lmdb}};
-const size_t index_backends_count = sizeof index_backends / sizeof index_backends[0];
-
-void index_test_folder(char out[64], const char *name)
+void index_backends_clean(void)
 {
-    (void)snprintf(out, 64, "index-%s-%d.tmp", name, (int)getpid());
+    char folder[64];
+
+    index_test_folder(folder, "contract");
+    if (frn_index_remove_lmdb(folder, NULL) != FIRN_OK) {
+        print_error("%s cannot be removed\n", folder);
+    }
 }
+
+/* A new index each time, in a folder of its own beside the running test. */
+static firn_status open_lmdb(frn_heap *heap, const frn_index_options *options, frn_index **out_index, firn_error *err)
+{
+    index_backends_clean();
+    return reopen_lmdb(heap, options, out_index, err);
+}
+
+const index_backend index_backends[] = {{"memory", frn_index_open_memory, NULL}, {"lmdb", open_lmdb, reopen_lmdb}};
+const size_t index_backends_count = sizeof index_backends / sizeof index_backends[0];
 
 int64_t index_test_clock(void *arg)
 {
@@ -143,6 +156,24 @@ void expect_rows_at(frn_index_view *view, frn_table table, const char *rows, con
         print_error("%s after \"%s\", expected \"%s\"\n", firn_status_name(status), found, rows);
         _fail(file, line);
     }
+}
+
+static void mark_nothing(void *arg, frn_index_mark *mark)
+{
+    (void)arg;
+    (void)mark;
+}
+
+bool try_merge_at(frn_index *index, const char *file, int line)
+{
+    frn_index_merged merged;
+    firn_error err = {0};
+    firn_status status = frn_index_merge(index, mark_nothing, NULL, &merged, &err);
+
+    if (status != FIRN_OK && status != FIRN_ENOMEM) {
+        must(status, &err, "merge", "index", file, line);
+    }
+    return status == FIRN_OK;
 }
 
 void reclaim_all(frn_index *index)

@@ -8,6 +8,8 @@
 typedef struct index_backend {
     const char *name;
     firn_status (*open)(frn_heap *heap, const frn_index_options *options, frn_index **out_index, firn_error *err);
+    /** Opens again what was closed: rows up to the mark are there. NULL: nothing ever is. */
+    firn_status (*reopen)(frn_heap *heap, const frn_index_options *options, frn_index **out_index, firn_error *err);
 } index_backend;
 
 extern const index_backend index_backends[];
@@ -46,6 +48,12 @@ void expect_read_at(frn_index *index, frn_table table, const char *key, const ch
 void expect_get_at(frn_index_view *view, frn_table table, const char *key, const char *value, const char *file,
                    int line);
 void expect_rows_at(frn_index_view *view, frn_table table, const char *rows, const char *file, int line);
+
+/** Merges what is durable; false: there was no memory. */
+#define try_merge(index) try_merge_at((index), __FILE__, __LINE__)
+bool try_merge_at(frn_index *index, const char *file, int line);
+/** Removes what the backends of this process left on disk. For the end of main. */
+void index_backends_clean(void);
 
 /** Reclaims until nothing is left to do. */
 void reclaim_all(frn_index *index);

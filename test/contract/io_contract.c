@@ -241,6 +241,26 @@ static void test_fill(void **state)
     f->io->ops->file_close(file);
 }
 
+/* Shrinking gives up the end; what is written there again stands behind zeros, not behind what was there. */
+static void test_shrink(void **state)
+{
+    fixture *f = *state;
+    frn_file *file = open_file(f, "one", FRN_IO_CREATE | FRN_IO_WRITE);
+    uint64_t block = f->facts.alignment;
+
+    memset(f->buffers, 7, (size_t)block * 4);
+    assert_ok(f, f->io->ops->write(file, f->buffers, 4 * block, 0, &f->err));
+    assert_ok(f, f->io->ops->shrink(file, 2 * block, &f->err));
+    assert_ok(f, f->io->ops->sync(file, &f->err));
+    assert_int_equal(size_of(f, file), 2 * block);
+    assert_bytes(f, file, 0, 2 * block, 7);
+    assert_ok(f, f->io->ops->write(file, f->buffers, block, 3 * block, &f->err));
+    assert_int_equal(size_of(f, file), 4 * block);
+    assert_bytes(f, file, 2 * block, block, 0);
+    assert_bytes(f, file, 3 * block, block, 7);
+    f->io->ops->file_close(file);
+}
+
 /* Renaming takes the place of what had the name; files that are open stay what they were. */
 static void test_rename_replaces(void **state)
 {
@@ -857,6 +877,7 @@ int frn_io_contract_run(const frn_io_contract_factory *factory)
         ROW(test_read_at_the_end),
         ROW(test_write_extends),
         ROW(test_fill),
+        ROW(test_shrink),
         ROW(test_rename_replaces),
         ROW(test_remove),
         ROW(test_list),

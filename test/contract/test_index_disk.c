@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_index_disk.c — the index on disk: merge, mark, reopening, views across merges, bulk building, other processes. */
+/* test_index_disk.c — the index on disk: merge, mark, reopening, views across merges, bulk building, other processes.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -197,7 +198,9 @@ static void deletes_hide_what_is_below(void **state)
 /* Each of many views, one before each merge, shows its own state to the end; then all memory is given back. */
 static void views_across_merges(void **state)
 {
-    enum { VIEWS = 30 };
+    enum {
+        VIEWS = 30
+    };
     frn_index_view *views[VIEWS];
     char value[24], name[24];
 
@@ -317,8 +320,8 @@ static void long_keys(void **state)
 
                 assert_true(order < 0 || (order == 0 && before.size < found.size));
             }
-            assert_int_equal(frn_index_seek(view, T, (firn_slice){found.data, found.size}, false, &before, &value, NULL),
-                             FIRN_OK);
+            assert_int_equal(
+                frn_index_seek(view, T, (firn_slice){found.data, found.size}, false, &before, &value, NULL), FIRN_OK);
             assert_int_equal(before.size, found.size);
             assert_memory_equal(before.data, found.data, found.size);
             rows++;
@@ -401,7 +404,9 @@ static void a_full_map(void **state)
 /* More states than there is room for are held by views: the merge says FULL, and goes on when one is closed. */
 static void too_many_states(void **state)
 {
-    enum { STATES_MAX = 64 };
+    enum {
+        STATES_MAX = 64
+    };
     frn_index_view *views[STATES_MAX];
     frn_index_merged merged;
     firn_status status = FIRN_OK;

@@ -2,9 +2,9 @@
 /*
  * test_index_threads.c — the contract of the index under threads: one writer, readers that open, read, walk and close.
  *
- * The writer moves an amount between two accounts in each batch, and deletes and creates rows beside them. Whatever a
- * view shows, the sum of the accounts is the same and both carry the number of one and the same batch. Meant for TSan,
- * and true without it.
+ * A backend that keeps rows on disk merges meanwhile in a thread of its own. The writer moves an amount between two
+ * accounts in each batch, and deletes and creates rows beside them. Whatever a view shows, the sum of the accounts is
+ * the same and both carry the number of one and the same batch. Meant for TSan, and true without it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +34,7 @@ struct world {
     _Atomic uint64_t wrong;   /**< Views that showed what never was. */
     _Atomic uint64_t checked; /**< Views that were looked at. */
     _Atomic uint64_t expired;
+    _Atomic uint64_t merges;
 };
 
 /* An account's value: balance, and the seq of the batch that wrote it. */
@@ -108,6 +109,17 @@ static void read_on(void *arg)
     firn_buf_free(&value);
 }
 
+static void merge_on(void *arg)
+{
+    struct world *world = arg;
+
+    while (!atomic_load(&world->over)) {
+        if (try_merge(world->index)) {
+            atomic_fetch_add(&world->merges, 1);
+        }
+    }
+}
+
 /* One row leaves and another comes: their number stays PASSERS. */
 static firn_status passers_move(frn_index *index, uint64_t batch)
 {
@@ -159,7 +171,8 @@ static firn_status write_all(struct world *world)
 static void run(uint64_t view_age_max_ns, struct world *world)
 {
     frn_index_options options = {.view_age_max_ns = view_age_max_ns};
-    frn_thread readers[READERS] = {0};
+    frn_thread readers[READERS] = {0}, merger = {0};
+    const bool merging = backend->reopen != NULL;
     firn_status status;
 
     *world = (struct world){.durable = 1};
@@ -180,20 +193,30 @@ static void run(uint64_t view_age_max_ns, struct world *world)
     for (int i = 0; i < READERS; i++) {
         assert_int_equal(frn_thread_start(&readers[i], "reader", read_on, world), FIRN_OK);
     }
+    if (merging) {
+        assert_int_equal(frn_thread_start(&merger, "merger", merge_on, world), FIRN_OK);
+    }
     status = write_all(world);
     /* Not before each reader had its chance. */
-    while (atomic_load(&world->checked) + atomic_load(&world->expired) + atomic_load(&world->wrong) < 20) {
+    while (atomic_load(&world->checked) + atomic_load(&world->expired) + atomic_load(&world->wrong) < 20 ||
+           (merging && atomic_load(&world->merges) < 3)) {
         (void)stats_of(world->index);
     }
     atomic_store(&world->over, true);
     for (int i = 0; i < READERS; i++) {
         frn_thread_join(&readers[i]);
     }
+    frn_thread_join(&merger);
     assert_int_equal(status, FIRN_OK);
     frn_index_durable(world->index, 100 + 2 * BATCHES - 1);
     reclaim_all(world->index);
-    assert_int_equal(stats_of(world->index).rows_count, 2 + PASSERS);
-    assert_int_equal(stats_of(world->index).versions_count, 2 + PASSERS);
+    if (merging) {
+        assert_true(try_merge(world->index));
+        reclaim_all(world->index);
+        assert_int_equal(stats_of(world->index).below_rows_count, 2 + PASSERS);
+    }
+    assert_int_equal(stats_of(world->index).rows_count, merging ? 0 : 2 + PASSERS);
+    assert_int_equal(stats_of(world->index).versions_count, merging ? 0 : 2 + PASSERS);
     frn_index_close(world->index);
     assert_int_equal(world->heap.live, 0);
 }
@@ -233,5 +256,6 @@ int main(void)
         backend = &index_backends[i];
         failed += cmocka_run_group_tests_name(backend->name, tests, NULL, NULL);
     }
+    index_backends_clean();
     return failed;
 }

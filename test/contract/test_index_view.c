@@ -461,5 +461,6 @@ int main(void)
         backend = &index_backends[i];
         failed += cmocka_run_group_tests_name(backend->name, tests, NULL, NULL);
     }
+    index_backends_clean();
     return failed;
 }

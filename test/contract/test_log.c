@@ -137,6 +137,47 @@ static void test_get(void **state)
     io->ops->close(io);
 }
 
+/* A hint that holds fetches the record in one read; one that does not is noticed and the record is found all the same.
+ */
+static void test_get_by_hint(void **state)
+{
+    struct place *place = *state;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    frn_log *log;
+    frn_log_reader *reader = NULL;
+    frn_log_record record;
+    fmt_record found;
+    firn_buf buf = {0};
+    uint64_t last = 0;
+
+    assert_ok(frn_log_create(&place->heap, io, &plain, &err));
+    log = open_log(io, place, &plain);
+    for (int i = 0; i < 100; i++) {
+        last = append(log, 3, 0, i == 99);
+    }
+    assert_ok(frn_log_reader_open(log, 1, 0, &reader, &err));
+    for (uint64_t seq = 1; seq <= last; seq++) {
+        assert_ok(frn_log_reader_next(reader, last, &record, &err));
+        for (int wrong = 0; wrong < 4; wrong++) {
+            frn_log_hint hint = record.hint;
+            size_t guess = wrong == 0 ? body_size(seq) : wrong == 1 ? 0 : 5000;
+
+            hint.offset += wrong == 2 ? 8 : 0;
+            hint.segment += wrong == 3;
+            assert_ok(frn_log_get_at(log, seq, hint, guess, &buf, &found, &err));
+            assert_int_equal(found.seq, seq);
+            assert_int_equal(found.body.size, record.record.body.size);
+            assert_memory_equal(found.body.data, record.record.body.data, found.body.size);
+        }
+    }
+    assert_int_equal(frn_log_get_at(log, last + 1, record.hint, 0, &buf, &found, &err), FIRN_ENOTFOUND);
+    frn_log_reader_close(reader);
+    firn_buf_free(&buf);
+    assert_ok(frn_log_close(log, &err));
+    io->ops->close(io);
+}
+
 /* Where the ring carries the writes, the bytes that it completed are the bytes that the log says it wrote, no more and
    no less: zeros of new segments, headers, groups, footers, manifests. */
 static void test_every_write_through_the_ring(void **state)
@@ -180,6 +221,7 @@ int main(void)
             cmocka_unit_test_prestate_setup_teardown(test_large_batch, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_unclean_stop, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_get, setup, teardown, &places[i]),
+            cmocka_unit_test_prestate_setup_teardown(test_get_by_hint, setup, teardown, &places[i]),
             cmocka_unit_test_prestate_setup_teardown(test_every_write_through_the_ring, setup, teardown, &places[i]),
         };
 

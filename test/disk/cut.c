@@ -149,7 +149,7 @@ disk *disk_cut(const disk *d, const disk_cut_plan *plan)
             continue;
         }
         open_at += effect_open(e) ? 1 : 0;
-        if (e->kind != EFFECT_DATA && e->kind != EFFECT_SIZE) {
+        if (e->kind != EFFECT_DATA && e->kind != EFFECT_SIZE && e->kind != EFFECT_SHRINK) {
             if (e->state == EFFECT_SETTLED || keeps(plan, number, &with)) {
                 effect_apply_name(e, &made->durable_names);
             }

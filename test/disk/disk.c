@@ -235,6 +235,7 @@ const char *disk_op_name(disk_op op)
         [DISK_READ_DEVICE] = "read_device",
         [DISK_WRITE] = "write",
         [DISK_FILL] = "fill",
+        [DISK_SHRINK] = "shrink",
         [DISK_SYNC] = "sync",
         [DISK_SYNC_NAMES] = "sync_names",
         [DISK_RENAME] = "rename",

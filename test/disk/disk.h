@@ -51,6 +51,7 @@ typedef enum disk_op {
     DISK_READ_DEVICE,
     DISK_WRITE,
     DISK_FILL,
+    DISK_SHRINK,
     DISK_SYNC,
     DISK_SYNC_NAMES,
     DISK_RENAME,

@@ -164,6 +164,9 @@ void effect_apply(const effect *e, image **at)
         effect_apply_sectors(e, at, 0, effect_sectors(e));
     } else if (e->kind == EFFECT_SIZE && e->size > image_size(*at)) {
         image_resize(at, e->size);
+    } else if (e->kind == EFFECT_SHRINK && e->size < image_size(*at)) {
+        image_resize(at, e->size);
+        image_trim(at);
     }
 }
 
@@ -182,6 +185,7 @@ void effect_apply_name(const effect *e, names *n)
         break;
     case EFFECT_DATA:
     case EFFECT_SIZE:
+    case EFFECT_SHRINK:
         break;
     }
 }

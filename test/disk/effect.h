@@ -8,6 +8,7 @@
 typedef enum effect_kind {
     EFFECT_DATA,
     EFFECT_SIZE,
+    EFFECT_SHRINK,
     EFFECT_CREATE,
     EFFECT_RENAME,
     EFFECT_REMOVE
@@ -75,7 +76,7 @@ struct disk {
     dice dice;
     int64_t monotonic_ns;
     uint64_t serials; /**< Instances opened so far. */
-    uint64_t stamp; /**< Counts everything that becomes PENDING, and every sync issued. */
+    uint64_t stamp;   /**< Counts everything that becomes PENDING, and every sync issued. */
     uint64_t next_id;
     unsigned instances;
     unsigned handles;

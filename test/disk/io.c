@@ -294,6 +294,26 @@ static firn_status io_fill(frn_file *base, uint64_t size, uint64_t *out_written,
     return FIRN_OK;
 }
 
+static firn_status io_shrink(frn_file *base, uint64_t size, firn_error *err)
+{
+    disk_file *file = (disk_file *)base;
+    disk *d = file->io->disk;
+    image **cache = &d->inodes[file->inode]->cache;
+    int rc = disk_begin_op(d, DISK_SHRINK);
+
+    if (!file->writable || size > image_size(*cache)) {
+        disk_misuse(d, "shrink of a file opened for reading, or beyond its end");
+        rc = EINVAL;
+    }
+    if (rc == 0) {
+        effect_add(d, EFFECT_SHRINK, EFFECT_PENDING, file->inode)->size = size;
+        image_resize(cache, size);
+        image_trim(cache);
+    }
+    disk_stepped(d, DISK_SHRINK);
+    return rc == 0 ? FIRN_OK : frn_fail_os(err, rc, "shrink %s", disk_file_name(file));
+}
+
 static firn_status io_sync(frn_file *base, firn_error *err)
 {
     disk_file *file = (disk_file *)base;
@@ -468,6 +488,7 @@ static const frn_io_ops ops = {
     .read_device = io_read_device,
     .write = io_write,
     .fill = io_fill,
+    .shrink = io_shrink,
     .sync = io_sync,
     .sync_names = io_sync_names,
     .rename = io_rename,

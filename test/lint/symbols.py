@@ -3,7 +3,8 @@
 #
 # A layer's library is "linked" here by hand: each symbol that it needs must be defined in a layer that it may see, or
 # stand in the closed list of outside functions for that layer. So the list below is the whole contact of the engine
-# with the world: memory in engine/base/heap.c only; disk, clock and randomness in engine/io only.
+# with the world: memory in engine/base/heap.c only; disk, clock and randomness in engine/io only, but for the files of
+# the LMDB index, which LMDB opens by itself.
 import re
 import sys
 
@@ -31,7 +32,8 @@ OUTSIDE = {
                           r'|__errno_location|sig(fill|empty)set|eventfd|write|close',
     'frn_io': THREADS + r'|.*',
     'frn_log': r'strtoull',
-    'frn_index': r'pthread_rwlock.*',
+    'frn_index': r'pthread_(rwlock|mutex).*|mdb_.*|open|close|f?stat|pread|pwrite|ftruncate|fsync|mkdir|rmdir|unlink'
+                 r'|rename|renameat2|__errno_location',
     'frn_intake': r'EVP_.*',
     'frn_store': r'EVP_.*',
     'frn_read': r'',
@@ -43,6 +45,11 @@ ONLY = {
     ('frn_base', r'syscall|clock_gettime'): ['thread.c'],
     ('frn_base', r'eventfd|write|close'): ['notify.c'],
     ('frn_ledger', r'pthread_.*'): ['mem.c'],
+    ('frn_index', r'pthread_mutex.*'): ['lmdb_env.c'],
+    ('frn_index', r'mdb_.*'): ['lmdb.c', 'lmdb_bulk.c', 'lmdb_env.c', 'lmdb_generation.c', 'lmdb_merge.c', 'lmdb_row.c',
+                               'lmdb_write.c'],
+    ('frn_index', r'open|close|f?stat|pread|pwrite|ftruncate|fsync|mkdir|rmdir|unlink|rename|renameat2'
+                  r'|__errno_location'): ['lmdb_bulk.c', 'lmdb_env.c', 'lmdb_meta.c', 'lmdb_sort.c'],
 }
 ALLOCATORS = r'malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|v?asprintf|strn?dup'
 

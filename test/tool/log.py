@@ -53,14 +53,15 @@ class Log(tool.Case):
         self.assertEqual(self.expect(1, '--json', 'log', '--stream', 'none').error()['status'], 'FIRN_ENOTFOUND')
 
     def test_reader_goes_away(self):
-        """firn log into a reader that stops early ends silently."""
+        """firn log or dump into a reader that stops early ends silently."""
         self.expect(0, 'append', '--stream', 's', input='some text that fills a pipe\n' * 20000)
-        process = tool.start('-l', self.ledger, 'log', stdin=subprocess.DEVNULL)
-        process.stdout.readline()
-        process.stdout.close()
-        self.assertEqual(process.wait(tool.PATIENCE), 141)
-        self.assertEqual(process.stderr.read(), b'')
-        process.stderr.close()
+        for command in (['log'], ['dump', '--records']):
+            process = tool.start('-l', self.ledger, *command, stdin=subprocess.DEVNULL)
+            process.stdout.readline()
+            process.stdout.close()
+            self.assertEqual(process.wait(tool.PATIENCE), 141)
+            self.assertEqual(process.stderr.read(), b'')
+            process.stderr.close()
 
     def test_output_is_full(self):
         """A standard output that cannot be written is exit code 4."""
@@ -99,6 +100,14 @@ class Log(tool.Case):
         """--follow --to ends by itself when that record has come."""
         _, last = self.append(['a', 'b'])
         self.assertEqual(self.payloads('--follow', '--stream', 's', '--to', last), ['a', 'b'])
+
+
+class LogOfSettings(tool.Case):
+    def test_follow_a_stream_to_come(self):
+        """--follow of a stream that does not exist yet prints no records of the ledger's own."""
+        self.expect(0, 'init', '--key-age', '1d')
+        self.assertEqual(self.expect(0, 'log', '--follow', '--stream', 'later', '--to', 1).out, '')
+        self.assertIn('\t-\t', self.expect(0, 'log').out)
 
 
 class Facts(tool.Case):

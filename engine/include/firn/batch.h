@@ -43,6 +43,7 @@ FIRN_API FIRN_NODISCARD firn_status firn_batch_event(firn_batch *batch, firn_sli
 /**
  * Demand that a stream is at this version when the batch is decided: 0 means that it does not exist.
  * Otherwise the batch is refused with FIRN_ECONFLICT (detail EXPECTED_VERSION).
+ * @return FIRN_OK; FIRN_EINVAL, FIRN_ETOOBIG: name; FIRN_ENOMEM. On failure the batch is as before.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_batch_expect(firn_batch *batch, firn_slice stream, uint64_t version,
                                                       firn_error *err);
@@ -54,6 +55,7 @@ FIRN_API FIRN_NODISCARD firn_status firn_batch_expect(firn_batch *batch, firn_sl
  * call, `existing` set; if that call asked for something else: FIRN_ECONFLICT (detail KEY).
  * @param digest  FIRN_DIGEST_SIZE bytes that identify the request, or NULL: SHA-256 over the verbs and
  *                their arguments (conditions not included).
+ * @return FIRN_OK; FIRN_EINVAL, FIRN_ETOOBIG: key or scope; FIRN_ENOMEM. On failure the batch is as before.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_batch_key(firn_batch *batch, firn_slice scope, firn_slice key,
                                                    const uint8_t *digest, firn_error *err);
@@ -65,8 +67,9 @@ FIRN_API FIRN_NODISCARD firn_status firn_batch_key(firn_batch *batch, firn_slice
  * @param out_receipt  May be NULL. Untouched on failure.
  * @return FIRN_OK, or
  *   FIRN_ECONFLICT   a condition or the key; nothing was appended, and what the refusal rests on is durable.
- *   FIRN_ENOSPC      no segment could be made; nothing was appended, a later call may succeed.
- *   FIRN_ETOOBIG     the memory index is full; nothing was appended.
+ *   FIRN_ENOSPC, FIRN_EIO  no segment could be made; nothing was appended, a later call may succeed.
+ *   FIRN_ETOOBIG     the memory index is full (detail INDEX_LIMIT), or with the key the batch passes
+ *                    FIRN_BATCH_SIZE_MAX; nothing was appended.
  *   FIRN_EPOISONED   unknown: the batch may or may not be there after reopening.
  *   FIRN_EACCES      the ledger is open for reading.
  *   FIRN_ENOMEM      nothing was appended.
@@ -76,11 +79,13 @@ FIRN_API FIRN_NODISCARD firn_status firn_batch_commit(firn_batch *batch, firn_re
 
 /**
  * Like firn_batch_commit(), without waiting: decided now, answered through the ticket when durable.
+ * The answer may come, and the callback run, before this returns and before *out_ticket is written.
  *
  * @param options     NULL: no callback; then out_ticket must not be NULL.
  * @param out_ticket  May be NULL if there is a callback: the ticket is then the library's.
  * @return FIRN_OK: submitted, one answer will come; FIRN_FULL: nothing was taken, try again after
- *   progress; FIRN_EINVAL, FIRN_ETOOBIG, FIRN_ENOMEM, FIRN_ENOSPC, FIRN_EPOISONED, FIRN_EACCES: nothing was taken.
+ *   progress; FIRN_EINVAL, FIRN_ETOOBIG, FIRN_ENOMEM, FIRN_ENOSPC, FIRN_EIO, FIRN_EPOISONED, FIRN_EACCES, and
+ *   FIRN_ESTATE from a callback that firn_close() runs (detail CLOSING): nothing was taken.
  *   Every answer that rests on state comes through the ticket.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_batch_submit(firn_batch *batch, const firn_submit_options *options,

@@ -61,7 +61,7 @@ typedef struct firn_options {
     uint32_t spare_segments;       /**< Segments made ahead, 1 … 64. Default 2. */
     uint32_t groups_in_flight_max; /**< Writes in flight, 1 … 16. Default 4. */
     uint32_t group_size_max;       /**< Bytes gathered into one write, 64 KiB … 4 MiB. Default 1 MiB. */
-    uint32_t outstanding_max;      /**< Submitted, not completed calls before FIRN_FULL. Default 65536. */
+    uint32_t outstanding_max;      /**< Submitted, not completed calls before FIRN_FULL, 1 … 2^24. Default 65536. */
     uint64_t
         index_size_max; /**< Bytes of the memory index; opening or appending beyond: FIRN_ETOOBIG. Default 8 GiB. */
     uint64_t view_age_max_ns; /**< A view older than this answers FIRN_EEXPIRED. Default 60 s. */
@@ -92,12 +92,14 @@ typedef struct firn_options {
  *   FIRN_EEXISTS    FIRN_OPEN_NEW and there is one; nothing was touched.
  *   FIRN_EBUSY      another writer, or writes of a dead one still in flight; try again.
  *   FIRN_EACCES     permissions, or a read-only file system.
- *   FIRN_ECORRUPT   damage; the error names segment, offset and seq. Nothing was changed.
+ *   FIRN_ECORRUPT   damage; the error names segment, offset and seq. No durable record was changed.
  *                   FIRN_OPEN_READ opens such a ledger up to the damage instead; see firn_stats.
  *   FIRN_ENEWER     a version or feature that this build does not know; nothing was touched.
  *   FIRN_ETOOBIG    path too long, or the index would pass index_size_max.
  *   FIRN_EBEHIND    for reading: the index on disk is more than replay_records_max behind.
  *   FIRN_ENOSPC     no room for the first segment; FIRN_EIO, FIRN_ENOMEM: as they say.
+ *   FIRN_ESTATE     replay_progress said to stop.
+ * *out_ledger is untouched on failure.
  * Blocks: for reading the log; after an unclean stop also for settling the tail (docs/recovery.md).
  */
 FIRN_API FIRN_NODISCARD firn_status firn_open(const char *url, const firn_options *options, firn_ledger **out_ledger,
@@ -137,8 +139,8 @@ typedef struct firn_stats {
     uint64_t durable_seq;        /**< The last seq that is on disk. */
     uint64_t merged_seq;         /**< The last seq that the index on disk holds; 0 for a memory index. */
     uint64_t records_count;      /**< Durable records. */
-    uint64_t streams_count;
-    uint64_t segments_count; /**< Segments that hold records, spares not counted. */
+    uint64_t streams_count;      /**< Those of records that are not durable yet included. */
+    uint64_t segments_count;     /**< Segments that hold records, spares not counted. */
     uint64_t segments_spare;
     uint64_t log_size;       /**< Bytes of the segments that hold records, up to the last group. */
     uint64_t index_size;     /**< Bytes of rows in memory. */
@@ -181,6 +183,7 @@ FIRN_API FIRN_NODISCARD firn_status firn_stat_cuts(firn_ledger *ledger, firn_cut
 
 /**
  * Wait until everything submitted before the call is decided and, if it was appended, durable.
+ * Answers that are due are given, though a callback may still run in another thread when this returns.
  * @return FIRN_OK, or FIRN_EPOISONED: some of it may be lost.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_sync(firn_ledger *ledger, firn_error *err);
@@ -199,7 +202,10 @@ FIRN_API void firn_position(firn_ledger *ledger, firn_cursor *out_cursor);
  */
 FIRN_API FIRN_NODISCARD firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, firn_error *err);
 
-/** Set how long idempotency keys are kept, from the next batch on; itself a record of the log. */
+/**
+ * Set how long idempotency keys are kept, from the next batch on; itself a record of the log.
+ * @return As firn_batch_commit(); FIRN_EINVAL: 0 ns. Blocks: until durable.
+ */
 FIRN_API FIRN_NODISCARD firn_status firn_key_age_set(firn_ledger *ledger, uint64_t key_age_ns,
                                                      firn_receipt *out_receipt, firn_error *err);
 
@@ -249,10 +255,11 @@ typedef struct firn_replay_options {
 /**
  * Build the rows of a ledger anew from its log, in memory, and compare them with those in use.
  *
- * If they differ, or the index on disk turns out damaged, a ledger that is open for writing removes that index when it is
- * closed, and the next open builds it anew.
+ * Takes memory for a second index, index_size_max or not. If the rows differ, or the index on disk turns out damaged,
+ * a ledger that is open for writing removes that index when it is closed, and the next open builds it anew.
  * @return FIRN_OK; FIRN_EINVARIANT: the rows differ, both digests are in the text; FIRN_ECORRUPT: damage, with
- *   FIRN_DETAIL_INDEX of the index alone.
+ *   FIRN_DETAIL_INDEX of the index alone; FIRN_ESTATE: stopped by progress; FIRN_EEXPIRED: reading the rows in use took
+ *   longer than view_age_max_ns; FIRN_EIO, FIRN_ENOMEM. *out_report is written on FIRN_OK only.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_replay(firn_ledger *ledger, const firn_replay_options *options,
                                                 firn_report *out_report, firn_error *err);

@@ -28,16 +28,17 @@ typedef struct firn_scan_options {
     size_t struct_size;
     const firn_cursor *after; /**< Start behind this position; NULL: use first_seq. */
     uint64_t first_seq;       /**< Start here; 0 and 1: at the beginning. */
-    uint64_t last_seq;        /**< Stop behind this; 0: at the last record durable when the scan is opened. */
-    size_t buffer_size;       /**< Bytes read at a time. Default 1 MiB. */
+    uint64_t last_seq;        /**< Stop behind this; 0, or beyond it: at the last durable when the scan is opened. */
+    size_t buffer_size;       /**< Bytes read at a time, at most a segment's. Default 1 MiB. */
 } firn_scan_options;
 
 /** A forward read over durable records. One thread at a time. Blocks no writer and no other reader. */
 typedef struct firn_scan firn_scan;
 
 /**
+ * @param options  NULL: all records that are durable now.
  * @return FIRN_OK; FIRN_ECONFLICT (detail CURSOR): the cursor is of another ledger, or names a record
- *   that a fork of the history took back.
+ *   that a fork of the history took back; FIRN_EINVAL: options, or both a cursor and a first seq; FIRN_ENOMEM.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_scan_open(firn_ledger *ledger, const firn_scan_options *options,
                                                    firn_scan **out_scan, firn_error *err);
@@ -52,7 +53,10 @@ FIRN_API FIRN_NODISCARD firn_status firn_scan_next(firn_scan *scan, firn_record 
 /** NULL is accepted. */
 FIRN_API void firn_scan_close(firn_scan *scan);
 
-/** A scan that goes on with what becomes durable later: each record once, no gap. One thread at a time. */
+/**
+ * A scan that goes on with what becomes durable later: each record once, no gap. One thread at a time. On a ledger
+ * that is open for reading nothing comes later.
+ */
 typedef struct firn_tail firn_tail;
 
 /** As firn_scan_open(); last_seq must be 0. The tail's position is its only state. */

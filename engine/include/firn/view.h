@@ -31,7 +31,7 @@ typedef struct firn_stream {
     char name[FIRN_STREAM_NAME_SIZE_MAX + 1];
 } firn_stream;
 
-/** @return FIRN_OK, FIRN_ENOTFOUND, FIRN_EEXPIRED. */
+/** @return FIRN_OK, FIRN_ENOTFOUND, FIRN_EEXPIRED; FIRN_EINVAL, FIRN_ETOOBIG: name; FIRN_ENOMEM. */
 FIRN_API FIRN_NODISCARD firn_status firn_stream_get(firn_view *view, firn_slice name, firn_stream *out_stream,
                                                     firn_error *err);
 FIRN_API FIRN_NODISCARD firn_status firn_stream_get_by_id(firn_view *view, uint32_t id, firn_stream *out_stream,
@@ -40,8 +40,11 @@ FIRN_API FIRN_NODISCARD firn_status firn_stream_get_by_id(firn_view *view, uint3
 FIRN_API FIRN_NODISCARD firn_status firn_stream_next(firn_view *view, uint32_t id, firn_stream *out_stream,
                                                      firn_error *err);
 
-/** The receipt of the batch that recorded an idempotency key. @return FIRN_OK, FIRN_ENOTFOUND (also when expired at the
- * view's last batch), FIRN_EEXPIRED. */
+/**
+ * The receipt of the batch that recorded an idempotency key. Reads the view's last batch from the log.
+ * @return FIRN_OK, FIRN_ENOTFOUND (also when expired at the view's last batch), FIRN_EEXPIRED; FIRN_EINVAL,
+ *   FIRN_ETOOBIG: key or scope; FIRN_ENOMEM, FIRN_EIO, FIRN_ECORRUPT.
+ */
 FIRN_API FIRN_NODISCARD firn_status firn_key_get(firn_view *view, firn_slice scope, firn_slice key,
                                                  firn_receipt *out_receipt, firn_error *err);
 

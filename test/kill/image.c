@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image.c — a file system in a file, whose power can be cut. */
+#include "test/kill/image.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test/kill/shared.h"
+
+/* The same number for ext4, xfs and f2fs; no header of the kernel's exports it for all of them. */
+#define IOC_SHUTDOWN _IOR('X', 125, uint32_t)
+
+enum {
+    SHUTDOWN_WITHOUT_LOG_FLUSH = 2,
+    EXT4_SIZE = 128 << 20,
+    XFS_SIZE = 300 << 20, /* The smallest that mkfs.xfs makes. */
+    WAIT_US = 500,
+    WAITS_MAX = 20000, /* Ten seconds. */
+    RANGES_MAX = 24,
+    COMMAND_NOT_FOUND = 127
+};
+
+/* Quiet; returns the exit status. */
+static int run(char *const argv[])
+{
+    int status;
+    pid_t pid;
+
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0) {
+            _exit(1);
+        }
+        (void)execvp(argv[0], argv);
+        _exit(COMMAND_NOT_FOUND);
+    }
+    if (pid < 0) {
+        violation("fork: %s", strerror(errno));
+    }
+    status = process_wait(pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+const char *image_unavailable(const char *file_system)
+{
+    static char reason[128];
+    char mkfs[32];
+    char *argv[] = {mkfs, (char[]){"-V"}, NULL};
+    int control;
+
+    (void)snprintf(mkfs, sizeof mkfs, "mkfs.%s", file_system);
+    if (geteuid() != 0) {
+        return "mounting needs root";
+    }
+    if (run(argv) == COMMAND_NOT_FOUND) {
+        (void)snprintf(reason, sizeof reason, "there is no %s", mkfs);
+        return reason;
+    }
+    control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    if (control < 0) {
+        (void)snprintf(reason, sizeof reason, "/dev/loop-control: %s", strerror(errno));
+        return reason;
+    }
+    (void)close(control);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+        (void)snprintf(reason, sizeof reason, "no mount namespace: %s", strerror(errno));
+        return reason;
+    }
+    return NULL;
+}
+
+void image_make(const char *file, const char *file_system)
+{
+    bool is_xfs = strcmp(file_system, "xfs") == 0;
+    char mkfs[32], name[512];
+    char *ext4[] = {mkfs, (char[]){"-q"}, (char[]){"-F"}, name, NULL};
+    char *xfs[] = {mkfs, (char[]){"-q"}, (char[]){"-f"}, name, NULL};
+    int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    (void)snprintf(mkfs, sizeof mkfs, "mkfs.%s", file_system);
+    (void)snprintf(name, sizeof name, "%s", file);
+    if (fd < 0 || ftruncate(fd, is_xfs ? XFS_SIZE : EXT4_SIZE) != 0) {
+        violation("%s: %s", file, strerror(errno));
+    }
+    (void)close(fd);
+    if (run(is_xfs ? xfs : ext4) != 0) {
+        violation("%s %s failed", mkfs, file);
+    }
+}
+
+/* A loop device over the file, which frees itself when nobody has it open; its name in `name`. */
+static int attach(const char *file, char name[32])
+{
+    struct loop_config config = {.info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
+    int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    int image = open(file, O_RDWR | O_CLOEXEC);
+
+    if (control < 0 || image < 0) {
+        violation("loop device for %s: %s", file, strerror(errno));
+    }
+    config.fd = (uint32_t)image;
+    for (;;) {
+        int number = ioctl(control, LOOP_CTL_GET_FREE);
+        int loop;
+
+        (void)snprintf(name, 32, "/dev/loop%d", number);
+        loop = number < 0 ? -1 : open(name, O_RDWR | O_CLOEXEC);
+        if (loop < 0) {
+            violation("%s: %s", name, strerror(errno));
+        }
+        if (ioctl(loop, LOOP_CONFIGURE, &config) == 0) {
+            (void)close(control);
+            (void)close(image);
+            return loop;
+        }
+        if (errno != EBUSY) {
+            violation("%s: %s", name, strerror(errno));
+        }
+        /* Somebody else took it in between. */
+        (void)close(loop);
+    }
+}
+
+void image_mount(const char *file, const char *file_system, const char *where)
+{
+    char name[32];
+    int loop = attach(file, name);
+
+    if (mount(name, where, file_system, MS_NOATIME, NULL) != 0) {
+        violation("mount %s: %s", where, strerror(errno));
+    }
+    (void)close(loop);
+}
+
+void image_unmount(const char *where)
+{
+    for (unsigned i = 0; umount2(where, UMOUNT_NOFOLLOW) != 0; i++) {
+        if (errno != EBUSY || i == WAITS_MAX) {
+            violation("unmount %s: %s", where, strerror(errno));
+        }
+        sleep_us(WAIT_US);
+    }
+}
+
+void image_write_some(const char *folder, dice *d)
+{
+    DIR *entries = opendir(folder);
+    const struct dirent *entry;
+
+    while (entries != NULL && (entry = readdir(entries)) != NULL) {
+        int fd = openat(dirfd(entries), entry->d_name, O_RDONLY | O_CLOEXEC);
+        struct stat about;
+
+        if (fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0) {
+            for (uint64_t i = dice_roll(d, RANGES_MAX); i > 0; i--) {
+                off64_t at = (off64_t)dice_roll(d, (uint64_t)about.st_size);
+
+                /* Whether it works does not matter: it only disturbs. */
+                (void)sync_file_range(fd, at, (off64_t)dice_roll(d, 16) * 4096 + 1, SYNC_FILE_RANGE_WRITE);
+            }
+        }
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+    }
+    if (entries != NULL) {
+        (void)closedir(entries);
+    }
+}
+
+void image_cut(const char *where)
+{
+    uint32_t how = SHUTDOWN_WITHOUT_LOG_FLUSH;
+    int fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || ioctl(fd, IOC_SHUTDOWN, &how) != 0) {
+        violation("cut the power of %s: %s", where, strerror(errno));
+    }
+    (void)close(fd);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* writer.h — a process that appends with several threads until it is killed, and notes what was acknowledged. */
+#ifndef TEST_KILL_WRITER_H
+#define TEST_KILL_WRITER_H
+
+#include "test/kill/shared.h"
+
+typedef struct writer {
+    shared *shared;
+    const char *url;
+    firn_options options;
+    uint64_t seed;  /**< Of the plans. */
+    uint32_t round; /**< Likewise. */
+    unsigned threads;
+    uint64_t batches_max; /**< Of each thread; then the ledger is closed cleanly, if nobody kills the process before. */
+} writer;
+
+/** What the process does; arg is a writer. */
+void writer_run(void *arg);
+
+/** Wait, within bounds, until the process has opened the ledger. */
+void wait_open(shared *s);
+
+/** Open, and try again while writes of a process that was killed are in flight. Bounded. */
+firn_status open_patiently(const char *url, const firn_options *options, firn_ledger **out_ledger, firn_error *err);
+
+#endif
