@@ -13,7 +13,7 @@ import lint  # noqa: E402
 
 STRICT = ['-std=c11', '-pedantic', '-Wall', '-Wextra', '-Werror']
 # What the static library needs beside itself; docs and pkg-config file must say the same.
-STATIC = ['-luring', '-lcrypto', '-lmsgpackc', '-lpthread']
+STATIC = ['-luring', '-lcrypto', '-lmsgpackc', '-llmdb', '-lpthread']
 build, version = sys.argv[1:]
 place = tempfile.mkdtemp(prefix='firn-install-')
 report = lint.Report()
