@@ -134,8 +134,9 @@ static firn_status find_start(log_run *run, firn_view *view, firn_error *err)
 
 static bool is_wanted(const log_run *run, const firn_record *record, const char *stream)
 {
-    /* A stream that is still to come has no records yet, whatever has no stream. */
-    if (run->stream != NULL && (strcmp(stream, run->stream) != 0 || record->version < run->version_min))
+    /* What has no stream has no name either. */
+    if (run->stream != NULL &&
+        (record->stream == 0 || strcmp(stream, run->stream) != 0 || record->version < run->version_min))
         return false;
     return run->kind == 0 || record->kind == run->kind;
 }

@@ -249,8 +249,9 @@ FIRN_NODISCARD static inline firn_status frn_index_merge(frn_index *index, frn_i
  * For an index that was opened for reading while another process writes it: takes the newest state on disk. Rows up to
  * its mark need not be replayed; the write side goes on behind the higher of the mark and what it had committed. An
  * index of any other kind does nothing. Write side.
- * @return FIRN_OK; FIRN_FULL as above; FIRN_ESTATE: another file stands in its place (the index was built again):
- *   open it anew; FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM.
+ * @return FIRN_OK; FIRN_FULL as above, or the state on disk is ahead of rows in memory, which would hide later ones:
+ *   later, when more was replayed; FIRN_ESTATE: another file stands in its place (the index was built again): open it
+ *   anew; FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM.
  */
 FIRN_NODISCARD static inline firn_status frn_index_refresh(frn_index *index, firn_error *err)
 {

@@ -178,6 +178,12 @@ firn_status frn_lmdb_refresh(frn_index *index, firn_error *err)
     if (status != FIRN_OK) {
         return status;
     }
+    if (atomic_load(&frn_lmdb_delta(lmdb)->rows_count) > 0 &&
+        generation->mark.seq > atomic_load(&frn_lmdb_delta(lmdb)->committed)) {
+        /* Rows in memory would hide later ones below: the write side has to come that far first. */
+        frn_lmdb_generation_free(lmdb, generation);
+        return FIRN_FULL;
+    }
     /* In this order: a view on the state before must not stand at a seq that only this one reaches (see
        frn_lmdb_view_open()). */
     frn_memory_committed(frn_lmdb_delta(lmdb), generation->mark.seq);

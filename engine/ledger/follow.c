@@ -6,17 +6,14 @@
  * position finds them, whichever thread looked. One thread at a time looks; the others wait for it.
  *
  * Where the index is on disk, the rows of new records gather in memory above it. When they are many, the newest state
- * on disk takes their place; its mark may be ahead of what was published, so the log is looked at until it is there.
+ * on disk takes their place, unless its mark is ahead of the rows in memory, which would then hide later ones.
  */
 #include "engine/ledger/private.h"
 
 #include "engine/base/error.h"
 
-#define PAUSE_NS INT64_C(1000000)
-
 enum {
-    DELTA_RECORDS = 200000, /* So many records' rows gather in memory. */
-    TRIES = 1000
+    DELTA_RECORDS = 200000 /* So many records' rows gather in memory. */
 };
 
 /* Applies the records up to last_seq. A damaged one ends the rows, not the records that can be read. */
@@ -59,34 +56,20 @@ static firn_status go_on(frn_house *house, firn_error *err)
 }
 
 /* Lets the newest state on disk take the place of rows in memory. If it cannot be had, memory goes on. */
-static firn_status renew_index(frn_house *house, firn_error *err)
+static void renew_index(frn_house *house)
 {
     uint64_t records_max = house->options.replay_records_max;
     uint64_t delta = records_max != 0 && records_max < DELTA_RECORDS ? records_max : DELTA_RECORDS;
     frn_index_mark mark;
-    firn_status status = FIRN_OK;
+    firn_status status;
 
     frn_index_mark_get(house->core.index, &mark);
     if (house->rows_seq < mark.seq + delta || house->rows_seq < house->renew_at ||
         atomic_load(&house->core.rows_seq_max) != UINT64_MAX) {
-        return FIRN_OK;
+        return;
     }
-    house->renew_at = house->rows_seq + delta / 2;
-    if (frn_index_refresh(house->core.index, NULL) != FIRN_OK) {
-        return FIRN_OK;
-    }
-    frn_index_mark_get(house->core.index, &mark);
-    if (mark.seq > house->rows_seq) {
-        house->rows_seq = mark.seq;
-    }
-    /* What a mark says was durable before, and the writer says so itself a few ms later. */
-    for (int i = 0; i < TRIES && status == FIRN_OK && frn_log_durable(house->core.log) < mark.seq; i++) {
-        frn_word nobody = 0;
-
-        status = go_on(house, err);
-        (void)frn_word_wait(&nobody, 0, frn_monotonic_ns() + PAUSE_NS);
-    }
-    return status;
+    status = frn_index_refresh(house->core.index, NULL);
+    house->renew_at = house->rows_seq + (status == FIRN_OK ? delta / 2 : delta / 16);
 }
 
 firn_status frn_ledger_follow(firn_ledger *ledger, firn_error *err)
@@ -97,7 +80,7 @@ firn_status frn_ledger_follow(firn_ledger *ledger, firn_error *err)
     frn_mutex_lock(&house->following);
     status = go_on(house, err);
     if (status == FIRN_OK && house->index_on_disk) {
-        status = renew_index(house, err);
+        renew_index(house);
     }
     frn_mutex_unlock(&house->following);
     return status;

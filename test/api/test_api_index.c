@@ -203,27 +203,22 @@ static void test_corrupted(void **state)
     }
 }
 
-/* A page in the middle is spoilt and opening does not meet it: whoever does gets an error and no wrong answer. A replay
-   notices, and the index is built anew. */
+/* Rows are spoilt, and opening does not meet them: whoever does gets an error and no wrong answer. A replay notices,
+   and the index is built anew. */
 static void test_corrupted_within(void **state)
 {
     api_world *world = *state;
     firn_error err;
-    firn_status status;
     answers before;
 
     fill(world, 200);
     before = ask(world->ledger);
     api_close(world);
-    shell(world, "dd if=/dev/urandom of=@/index/data.mdb bs=4096 seek=3 count=40 conv=notrunc status=none");
+    shell(world, "LC_ALL=C sed -i s/key-/kez-/g @/index/data.mdb");
     world->options.mode = FIRN_OPEN_WRITE;
-    status = firn_open(world->url, &world->options, &world->ledger, &err);
-    assert_int_equal(status, FIRN_OK);
-    status = firn_replay(world->ledger, NULL, NULL, &err);
-    if (status != FIRN_OK) {
-        assert_int_equal(status, FIRN_ECORRUPT);
-        assert_int_equal(err.detail, FIRN_DETAIL_INDEX);
-    }
+    OK(err, firn_open(world->url, &world->options, &world->ledger, &err));
+    EXPECT(FIRN_ECORRUPT, err, NULL, firn_replay(world->ledger, NULL, NULL, &err));
+    assert_int_equal(err.detail, FIRN_DETAIL_INDEX);
     api_close(world);
     check(world, &before);
 }
@@ -319,8 +314,7 @@ static void append_and_die(api_world *world, int batches)
     (void)kill(getpid(), SIGKILL);
 }
 
-/* A writer is killed while it merges again and again: what is replayed is bounded, and the rows are those of the log.
- */
+/* A writer is killed while it merges again and again: what is replayed is bounded, the rows are those of the log. */
 static void test_killed(void **state)
 {
     enum {
@@ -371,8 +365,7 @@ static uint64_t sum_of_versions(firn_ledger *ledger, uint64_t *out_seq)
     return sum;
 }
 
-/* Another process writes and merges; a reader that opened the index on disk follows it, and takes newer states of it.
- */
+/* Another process writes and merges; a reader that opened the index on disk follows it and takes newer states of it. */
 static void test_follow_merges(void **state)
 {
     enum {
@@ -399,6 +392,7 @@ static void test_follow_merges(void **state)
         if (write(ends[1], "", 1) == 1) {
             fill(world, BATCHES);
         }
+        (void)alarm(60);
         (void)pause();
     }
     assert_int_equal(read(ends[0], &byte, 1), 1);

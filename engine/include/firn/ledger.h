@@ -265,8 +265,8 @@ typedef struct firn_replay_options {
 /**
  * Build the rows of a ledger anew from its log, in memory, and compare them with those in use.
  *
- * If they differ, or the index on disk turns out damaged, a ledger that is open for writing removes that index when it
- * is closed, and the next open builds it anew. Takes memory for a second index, index_size_max or not.
+ * Takes memory for a second index, index_size_max or not. If the rows differ, or the index on disk turns out damaged,
+ * a ledger that is open for writing removes that index when it is closed, and the next open builds it anew.
  * @return FIRN_OK; FIRN_EINVARIANT: the rows differ, both digests are in the text; FIRN_ECORRUPT: damage, with
  *   FIRN_DETAIL_INDEX of the index alone; FIRN_ESTATE: stopped by progress; FIRN_EEXPIRED: reading the rows in use took
  *   longer than view_age_max_ns; FIRN_EIO, FIRN_ENOMEM. *out_report is written on FIRN_OK only.
