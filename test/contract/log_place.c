@@ -2,6 +2,8 @@
 /* log_place.c — places for a log on every backend, and records to fill it with. */
 #include "test/contract/log_place.h"
 
+#include "test/contract/io_folder.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -178,4 +180,25 @@ void verify_is_healthy(struct place *place, uint64_t last)
     assert_int_equal(report.last_seq, last);
     assert_int_equal(report.records, last);
     io->ops->close(io);
+}
+
+int run_everywhere(const struct CMUnitTest *tests, size_t count)
+{
+    struct CMUnitTest here[16];
+    int failed = 0;
+
+    assert_true(count <= sizeof here / sizeof here[0]);
+    for (size_t i = 0; i < PLACES; i++) {
+        if (places[i].path == FIRN_IO_URING && !io_folder_has_uring()) {
+            (void)printf("skipped: %s: no io_uring here, or it is switched off\n", places[i].name);
+            continue;
+        }
+        for (size_t k = 0; k < count; k++) {
+            here[k] = tests[k];
+            here[k].initial_state = &places[i];
+        }
+        (void)fprintf(stderr, "backend %s\n", places[i].name);
+        failed += _cmocka_run_group_tests(places[i].name, here, count, NULL, NULL);
+    }
+    return failed;
 }

@@ -22,6 +22,8 @@ struct place {
     char folder[64];
 };
 
+struct CMUnitTest;
+
 extern struct place places[PLACES];
 extern const frn_log_options plain;
 
@@ -40,5 +42,8 @@ uint64_t append(frn_log *log, uint32_t count, size_t extra, bool waits);
 /** Reads the records first … last and compares them. */
 void read_all(frn_log *log, uint64_t first, uint64_t last);
 void verify_is_healthy(struct place *place, uint64_t last);
+
+/** Runs the tests, at most 16, at every place that this machine has; returns how many failed. */
+int run_everywhere(const struct CMUnitTest *tests, size_t count);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_log.c — the log over every backend: append, read back, roll, reopen, recover, verify. */
 #include "test/contract/log_place.h"
-#include "test/contract/io_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -213,24 +212,14 @@ static void test_every_write_through_the_ring(void **state)
 
 int main(void)
 {
-    int failed = 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_append_roll_reopen, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_large_batch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unclean_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_get, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_get_by_hint, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_write_through_the_ring, setup, teardown),
+    };
 
-    for (size_t i = 0; i < PLACES; i++) {
-        struct CMUnitTest tests[] = {
-            cmocka_unit_test_prestate_setup_teardown(test_append_roll_reopen, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_large_batch, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_unclean_stop, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_get, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_get_by_hint, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_every_write_through_the_ring, setup, teardown, &places[i]),
-        };
-
-        if (places[i].path == FIRN_IO_URING && !io_folder_has_uring()) {
-            (void)printf("skipped: %s: no io_uring here, or it is switched off\n", places[i].name);
-            continue;
-        }
-        (void)fprintf(stderr, "backend %s\n", places[i].name);
-        failed += cmocka_run_group_tests_name(places[i].name, tests, NULL, NULL);
-    }
-    return failed;
+    return run_everywhere(tests, sizeof tests / sizeof tests[0]);
 }

@@ -3,8 +3,6 @@
  */
 #include "test/contract/log_place.h"
 
-#include "test/contract/io_folder.h"
-
 #include "format/manifest.h"
 #include "format/segment.h"
 
@@ -495,29 +493,19 @@ static void test_turn_without_work(void **state)
 
 int main(void)
 {
-    int failed = 0;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_footer_beyond_the_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_method, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_newer_orphan, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_endless_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shortened_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names_not_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_room_for_a_group, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_largest_batch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_read_open_overtaken, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_read_behind_a_write, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_turn_without_work, setup, teardown),
+    };
 
-    for (size_t i = 0; i < PLACES; i++) {
-        struct CMUnitTest tests[] = {
-            cmocka_unit_test_prestate_setup_teardown(test_footer_beyond_the_file, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_no_method, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_newer_orphan, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_endless_run, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_shortened_files, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_names_not_durable, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_no_room_for_a_group, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_largest_batch, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_read_open_overtaken, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_read_behind_a_write, setup, teardown, &places[i]),
-            cmocka_unit_test_prestate_setup_teardown(test_turn_without_work, setup, teardown, &places[i]),
-        };
-
-        if (places[i].path == FIRN_IO_URING && !io_folder_has_uring()) {
-            (void)printf("skipped: %s: no io_uring here, or it is switched off\n", places[i].name);
-            continue;
-        }
-        (void)fprintf(stderr, "backend %s\n", places[i].name);
-        failed += cmocka_run_group_tests_name(places[i].name, tests, NULL, NULL);
-    }
-    return failed;
+    return run_everywhere(tests, sizeof tests / sizeof tests[0]);
 }
