@@ -333,7 +333,7 @@ firn_status firn_content_reader_open(firn_view *view, const uint8_t digest[FIRN_
 {
     firn_buf buf = {0};
     frn_row_digest row;
-    bool checked;
+    bool checked = false;
     firn_status status;
 
     if (view == NULL || digest == NULL || out_reader == NULL) {
@@ -430,7 +430,7 @@ firn_status firn_content_get(firn_view *view, const uint8_t digest[FIRN_DIGEST_S
 {
     firn_content_reader *reader = NULL;
     frn_row_digest row;
-    bool checked;
+    bool checked = false;
     firn_status status;
 
     if (view == NULL || digest == NULL || buf == NULL) {
