@@ -270,7 +270,7 @@ static firn_status check_segment(struct verify *v, size_t index, frn_walk *walk,
     } else if (status == FIRN_OK && footer_was_written(v, index)) {
         find_at(v, FIRN_DETAIL_FOOTER, segment, footer_at, "footer", "is damaged");
     }
-    frn_log_file_give(log, file);
+    frn_log_file_give(file);
     frn_segment_free(log, counted);
     return status;
 }
