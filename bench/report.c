@@ -18,7 +18,9 @@ static double floor_rate(const bench_result *result)
 
 static bool appends(const bench_result *result)
 {
-    return result->setting->work == BENCH_APPEND || result->setting->work == BENCH_APPEND_ASYNC;
+    bench_work work = result->setting->work;
+
+    return work == BENCH_APPEND || work == BENCH_APPEND_ASYNC || work == BENCH_PUT;
 }
 
 void bench_report_head(const bench_case *setting)
@@ -73,7 +75,8 @@ void bench_report_row(const bench_result *result)
 
 static const char *work_text(bench_work work)
 {
-    static const char *const texts[] = {"append", "append-async", "scan", "scan-cold", "get", "replay"};
+    static const char *const texts[] = {"append", "append-async", "scan",       "scan-cold",        "get",
+                                        "replay", "put",          "get-digest", "get-digest-memory"};
 
     return texts[work];
 }
@@ -92,7 +95,8 @@ static void json_setting(tool_json *json, const bench_result *result)
     tool_json_text_of(json, "dir", setting->dir);
     tool_json_number_of(json, "seed", setting->seed);
     tool_json_number_of(json, "writers", setting->work == BENCH_APPEND ? setting->writers : 0);
-    tool_json_number_of(json, "outstanding", setting->work == BENCH_APPEND_ASYNC ? setting->outstanding : 0);
+    tool_json_number_of(json, "outstanding",
+                        setting->work == BENCH_APPEND_ASYNC || setting->work == BENCH_PUT ? setting->outstanding : 0);
     tool_json_number_of(json, "batch", setting->batch);
     tool_json_number_of(json, "size", setting->size);
     tool_json_text_of(json, "load", setting->burst ? "burst" : "sustained");

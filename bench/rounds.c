@@ -61,6 +61,13 @@ static firn_status run_round(const bench_case *setting, bench_round *round, firn
     case BENCH_REPLAY:
         status = bench_read(setting, folder, round, err);
         break;
+    case BENCH_PUT:
+        status = bench_put(setting, folder, round, err);
+        break;
+    case BENCH_GET_DIGEST:
+    case BENCH_GET_DIGEST_MEMORY:
+        status = bench_get_digest(setting, folder, round, err);
+        break;
     }
     bench_folder_remove(folder);
     return status;

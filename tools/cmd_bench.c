@@ -86,6 +86,8 @@ static bench_case case_of(const bench_case *request, const bench_named *named)
     setting.outstanding = named->outstanding;
     setting.batch = named->batch;
     setting.burst = named->burst;
+    if (named->size > 0)
+        setting.size = named->size;
     if (named->spares > 0)
         setting.spares = named->spares;
     if (named->count > 0)

@@ -218,7 +218,7 @@ static firn_status stream_begin(frn_apply *apply, const fmt_record *record, firn
     return stream_put(apply, record->stream, &row, err);
 }
 
-firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, firn_error *err)
+firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, uint64_t hint, firn_error *err)
 {
     frn_apply_fn fn = NULL;
     unsigned block;
@@ -241,6 +241,7 @@ firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, firn_er
     }
     apply->head = (frn_row_head){.version = record->version, .last_seq = record->seq};
     apply->dirty = true;
+    apply->hint = hint;
     if (record->kind >= FMT_BLOCK_LEDGER) {
         block = (unsigned)(record->kind - FMT_BLOCK_LEDGER) / FRN_APPLY_BLOCK_SIZE;
         if (block >= FRN_APPLY_BLOCKS) {

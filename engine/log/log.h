@@ -102,6 +102,17 @@ typedef struct frn_log_hint {
     uint64_t offset;
 } frn_log_hint;
 
+/** A hint as one number, for a row; 0 is none, and stands for one that does not fit too. */
+static inline uint64_t frn_log_hint_pack(frn_log_hint hint)
+{
+    return hint.segment > UINT32_MAX || hint.offset > UINT32_MAX ? 0 : hint.segment << 32 | hint.offset;
+}
+
+static inline frn_log_hint frn_log_hint_unpack(uint64_t packed)
+{
+    return (frn_log_hint){.segment = packed >> 32, .offset = packed & UINT32_MAX};
+}
+
 /** Where the next batch may be written. */
 typedef struct frn_log_place {
     uint8_t *data; /**< size bytes of memory for the batch; written in place with a fmt_batch_writer. */

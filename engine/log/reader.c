@@ -62,7 +62,7 @@ firn_status frn_log_reader_open(frn_log *log, uint64_t first_seq, size_t buffer_
 void frn_log_reader_close(frn_log_reader *reader)
 {
     if (reader != NULL) {
-        frn_log_file_give(reader->log, reader->file);
+        frn_log_file_give(reader->file);
         frn_walk_done(&reader->walk);
         frn_free(reader->log->heap, reader);
     }
@@ -92,7 +92,7 @@ static firn_status enter(frn_log_reader *reader, firn_error *err)
     if (status < 0) {
         return status;
     }
-    frn_log_file_give(reader->log, reader->file);
+    frn_log_file_give(reader->file);
     reader->file = file;
     reader->segment = segment;
     reader->offset = offset;
@@ -336,7 +336,7 @@ firn_status frn_log_get_at(frn_log *log, uint64_t seq, frn_log_hint hint, size_t
     if (seq > 0 && seq <= frn_log_durable(log) && body_size <= FMT_BODY_SIZE_MAX &&
         frn_log_at(log, seq, hint.segment, &segment, &file)) {
         status = read_at(log, segment, file, seq, hint.offset, body_size, buf, out_record, &there, err);
-        frn_log_file_give(log, file);
+        frn_log_file_give(file);
     }
     if (status == FIRN_OK && !there) {
         status = frn_log_get(log, seq, buf, &found, &batch_first, &batch_count, &time_ns, err);

@@ -175,6 +175,7 @@ static firn_status create_rows(frn_apply *apply, const fmt_record *record, const
         .created_ns = apply->time_ns,
         .agent_name = create->agent_name,
         .git_sha = create->git_sha,
+        .hint = apply->hint,
     };
     firn_status status = frn_run_create_print(apply->digests, create, row.print, err);
 
@@ -281,6 +282,7 @@ static firn_status end_apply(frn_apply *apply, const fmt_record *record, firn_er
     }
     run->head.status = end.status;
     run->head.end_seq = record->seq;
+    run->head.hint = apply->hint;
     run->head_dirty = true;
     return FIRN_OK;
 }

@@ -18,9 +18,10 @@ class Bench(tool.Case):
 
     def test_cases(self):
         """Cases by name yield one JSON line each with rate, percentiles in order, floor and I/O path."""
-        lines = self.bench('P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P10', 'P11')
+        lines = self.bench('P1', 'P2', 'P4-64', 'P5-10', 'P7', 'P9', 'P10', 'P11')
         self.assertEqual([line['case'] for line in lines],
-                         ['P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P9-cold', 'P10', 'P11'])
+                         ['P1', 'P2', 'P4-64', 'P5-10', 'P7', 'P7-lone', 'P9', 'P9-cold', 'P10-digest', 'P10-memory',
+                          'P10-seq', 'P11'])
         for line in lines:
             for name in MEMBERS:
                 self.assertIn(name, line)
@@ -31,6 +32,12 @@ class Bench(tool.Case):
                 steps = [line['latency_ns'][name] for name in ('p50', 'p90', 'p99', 'p99_9', 'max')]
                 self.assertEqual(steps, sorted(steps))
                 self.assertGreater(steps[0], 0)
+        for line in lines:
+            if line['work'] == 'put':
+                self.assertEqual((line['batch'], line['size']), (64, 4096))
+                self.assertEqual(line['payload_bytes'], line['records'] * 4096)
+            if line['work'].startswith('get-digest'):
+                self.assertEqual(line['payload_bytes'], line['operations'] * 256)
         appends = [line for line in lines if line['work'].startswith('append')]
         for line in appends:
             # Each byte of payload is written, and with it a header.
@@ -38,7 +45,7 @@ class Bench(tool.Case):
             self.assertEqual(line['payload_bytes'], line['records'] * 256)
         # A lone append takes a block of its own.
         self.assertGreaterEqual(lines[0]['bytes_per_payload_byte'], 16)
-        self.assertGreaterEqual(lines[4]['records'], 3000)
+        self.assertGreaterEqual(lines[6]['records'], 3000)
 
     def test_own_case(self):
         """A case of one's own runs the operations asked for, waiting or not, on either I/O path."""
