@@ -17,14 +17,15 @@ typedef enum bench_work {
     BENCH_SCAN,         /**< Read all records in order, from the page cache. */
     BENCH_SCAN_COLD,    /**< The same, the page cache emptied before each pass. */
     BENCH_GET,          /**< Read one record by a random seq. */
-    BENCH_REPLAY        /**< Build the index anew from the log. */
+    BENCH_REPLAY,       /**< Build the index anew from the log. */
+    BENCH_RUN_APPEND    /**< Append a batch of events to a run and wait until it is durable. */
 } bench_work;
 
 /** A case. */
 typedef struct bench_case {
     char name[32];
     bench_work work;
-    uint32_t writers;     /**< BENCH_APPEND: threads. */
+    uint32_t writers;     /**< BENCH_APPEND, BENCH_RUN_APPEND: threads. */
     uint32_t outstanding; /**< BENCH_APPEND_ASYNC: calls under way. */
     uint32_t batch;       /**< Records of a batch. */
     uint32_t size;        /**< Bytes of a payload. */

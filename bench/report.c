@@ -18,7 +18,8 @@ static double floor_rate(const bench_result *result)
 
 static bool appends(const bench_result *result)
 {
-    return result->setting->work == BENCH_APPEND || result->setting->work == BENCH_APPEND_ASYNC;
+    return result->setting->work == BENCH_APPEND || result->setting->work == BENCH_APPEND_ASYNC ||
+           result->setting->work == BENCH_RUN_APPEND;
 }
 
 void bench_report_head(const bench_case *setting)
@@ -73,7 +74,7 @@ void bench_report_row(const bench_result *result)
 
 static const char *work_text(bench_work work)
 {
-    static const char *const texts[] = {"append", "append-async", "scan", "scan-cold", "get", "replay"};
+    static const char *const texts[] = {"append", "append-async", "scan", "scan-cold", "get", "replay", "run-append"};
 
     return texts[work];
 }
@@ -91,7 +92,7 @@ static void json_setting(tool_json *json, const bench_result *result)
     tool_json_number_of(json, "cores", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
     tool_json_text_of(json, "dir", setting->dir);
     tool_json_number_of(json, "seed", setting->seed);
-    tool_json_number_of(json, "writers", setting->work == BENCH_APPEND ? setting->writers : 0);
+    tool_json_number_of(json, "writers", appends(result) ? setting->writers : 0);
     tool_json_number_of(json, "outstanding", setting->work == BENCH_APPEND_ASYNC ? setting->outstanding : 0);
     tool_json_number_of(json, "batch", setting->batch);
     tool_json_number_of(json, "size", setting->size);
