@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "format/body.h"
+#include "format/bytes.h"
 
 typedef struct json_walk {
     const uint8_t *data;
@@ -97,10 +98,20 @@ static bool take_escape(json_walk *walk)
     if (walk->size - walk->at < 2)
         return wrong(walk, "unfinished escape");
     if (walk->data[walk->at + 1] != 'u') {
-        if (strchr("\"\\/bfnrt", walk->data[walk->at + 1]) == NULL || walk->data[walk->at + 1] == 0)
+        switch (walk->data[walk->at + 1]) {
+        case '"':
+        case '\\':
+        case '/':
+        case 'b':
+        case 'f':
+        case 'n':
+        case 'r':
+        case 't':
+            walk->at += 2;
+            return true;
+        default:
             return wrong(walk, "unknown escape");
-        walk->at += 2;
-        return true;
+        }
     }
     unit = code_unit(walk, walk->at);
     if (unit < 0)
@@ -117,9 +128,45 @@ static bool take_escape(json_walk *walk)
     return true;
 }
 
+/* One in the highest bit of each byte that is below 0x20, a quote, a backslash or no ASCII. A borrow may set bits above
+   the lowest one that is right, which therefore is the only one to be used. */
+static uint64_t not_plain(uint64_t bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    uint64_t quote = bytes ^ ones * '"', backslash = bytes ^ ones * '\\';
+
+    return ((bytes - ones * 0x20) | (quote - ones) | (backslash - ones) | bytes) & tops;
+}
+
+/* Steps over bytes of a string that stand for themselves, of which most payloads consist. *out_ascii: all are ASCII. */
+static void skip_plain(json_walk *walk, bool *out_ascii)
+{
+    const uint8_t *data = walk->data;
+    size_t at = walk->at, size = walk->size;
+    uint8_t c, seen = 0;
+    uint64_t found;
+
+    for (;;) {
+        while (size - at >= 8) {
+            found = not_plain(fmt_get64(data + at));
+            at += found == 0 ? 8 : (size_t)__builtin_ctzll(found) / 8;
+            if (found != 0)
+                break;
+        }
+        if (at == size || (c = data[at]) == '"' || c == '\\' || c < 0x20)
+            break;
+        do {
+            seen |= data[at++];
+        } while (at < size && data[at] >= 0x80);
+    }
+    walk->at = at;
+    *out_ascii = seen < 0x80;
+}
+
 static bool take_string(json_walk *walk)
 {
     size_t start = walk->at, plain;
+    bool ascii;
     uint8_t c;
 
     if (peek(walk) != '"')
@@ -127,9 +174,8 @@ static bool take_string(json_walk *walk)
     walk->at++;
     for (;;) {
         plain = walk->at;
-        while (walk->at < walk->size && (c = walk->data[walk->at]) != '"' && c != '\\' && c >= 0x20)
-            walk->at++;
-        if (!fmt_utf8_check((firn_slice){walk->data + plain, walk->at - plain})) {
+        skip_plain(walk, &ascii);
+        if (!ascii && !fmt_utf8_check((firn_slice){walk->data + plain, walk->at - plain})) {
             walk->at = plain;
             return wrong(walk, "string is not UTF-8");
         }
@@ -227,6 +273,8 @@ static bool take_number(json_walk *walk)
             return wrong(walk, "fraction without digits");
     }
     end = walk->at;
+    if ((peek(walk) | 0x20) != 'e' && whole < sizeof overflow - 1)
+        return true;
     if (!take_exponent(walk, &exponent))
         return false;
     /* The exponent of the first digit that is not 0. */
