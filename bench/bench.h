@@ -12,13 +12,14 @@
 
 /** What a case does over and over. */
 typedef enum bench_work {
-    BENCH_APPEND,       /**< Append a batch and wait until it is durable. */
-    BENCH_APPEND_ASYNC, /**< Keep appends under way from one thread. */
-    BENCH_SCAN,         /**< Read all records in order, from the page cache. */
-    BENCH_SCAN_COLD,    /**< The same, the page cache emptied before each pass. */
-    BENCH_GET,          /**< Read one record by a random seq. */
-    BENCH_REPLAY,       /**< Build the index anew from the log. */
-    BENCH_RUN_APPEND    /**< Append a batch of events to a run and wait until it is durable. */
+    BENCH_APPEND,          /**< Append a batch and wait until it is durable. */
+    BENCH_APPEND_ASYNC,    /**< Keep appends under way from one thread. */
+    BENCH_SCAN,            /**< Read all records in order, from the page cache. */
+    BENCH_SCAN_COLD,       /**< The same, the page cache emptied before each pass. */
+    BENCH_GET,             /**< Read one record by a random seq. */
+    BENCH_REPLAY,          /**< Build the index anew from the log. */
+    BENCH_RUN_APPEND,      /**< Append a batch of events to a run and wait until it is durable. */
+    BENCH_RUN_APPEND_ASYNC /**< Keep such appends under way from one thread. */
 } bench_work;
 
 /** A case. */
@@ -26,7 +27,7 @@ typedef struct bench_case {
     char name[32];
     bench_work work;
     uint32_t writers;     /**< BENCH_APPEND, BENCH_RUN_APPEND: threads. */
-    uint32_t outstanding; /**< BENCH_APPEND_ASYNC: calls under way. */
+    uint32_t outstanding; /**< BENCH_APPEND_ASYNC, BENCH_RUN_APPEND_ASYNC: calls under way. */
     uint32_t batch;       /**< Records of a batch. */
     uint32_t size;        /**< Bytes of a payload. */
     uint64_t records;     /**< Reading: records of the ledger that is read. */

@@ -36,6 +36,7 @@ const bench_named bench_cases[] = {
     {.name = "P5-1000", .work = BENCH_APPEND, .writers = 1, .batch = 1000},
     {.name = "P5-1000-burst", .work = BENCH_APPEND, .writers = 1, .batch = 1000, .spares = BURST_SPARES, .burst = true},
     {.name = "P6", .work = BENCH_RUN_APPEND, .writers = 1, .batch = 100},
+    {.name = "P6-8", .work = BENCH_RUN_APPEND_ASYNC, .outstanding = 8, .batch = 100},
     {.name = "P9", .work = BENCH_SCAN, .batch = 1},
     {.name = "P9-cold", .work = BENCH_SCAN_COLD, .batch = 1},
     {.name = "P10", .work = BENCH_GET, .batch = 1},

@@ -16,7 +16,8 @@
 enum {
     PAYLOADS = 4096,
     LINE_SIZE = 40, /* Of the text in a payload. */
-    FRAME_SIZE_MAX = 128
+    FRAME_SIZE_MAX = 128,
+    FIRST_SECOND = 1700000000
 };
 
 static void put_text(char *at, char *end, bench_random *random)
@@ -37,11 +38,12 @@ static void put_payload(char *at, uint32_t size, bench_random *random)
 {
     char frame[FRAME_SIZE_MAX];
     uint64_t number = bench_random_next(random);
-    int frame_size = snprintf(frame, sizeof frame,
-                              "{\"tool_name\":\"search\",\"step\":%u,\"ok\":true,\"cost\":%u.%03u,"
-                              "\"args\":{\"path\":\"/src/%08x\",\"lines\":[%u,%u]},\"text\":\"",
-                              (unsigned)(number % 1000), (unsigned)(number >> 10 & 7), (unsigned)(number >> 13 & 511),
-                              (unsigned)(number >> 32), (unsigned)(number >> 24 & 255), (unsigned)(number >> 16 & 4095));
+    int frame_size =
+        snprintf(frame, sizeof frame,
+                 "{\"tool_name\":\"search\",\"step\":%u,\"ok\":true,\"cost\":%u.%03u,"
+                 "\"args\":{\"path\":\"/src/%08x\",\"lines\":[%u,%u]},\"text\":\"",
+                 (unsigned)(number % 1000), (unsigned)(number >> 10 & 7), (unsigned)(number >> 13 & 511),
+                 (unsigned)(number >> 32), (unsigned)(number >> 24 & 255), (unsigned)(number >> 16 & 4095));
     const char *tail = "\"}";
 
     if ((uint32_t)frame_size + 2 > size) { /* A payload that has no room for it is a string alone. */
@@ -71,7 +73,7 @@ char *bench_events_pool_new(const bench_case *setting)
 }
 
 firn_status bench_events_begin(const bench_case *setting, firn_ledger *ledger, uint32_t writer, bench_events *run,
-                            firn_error *err)
+                               firn_error *err)
 {
     static const uint8_t spec_digest[FIRN_DIGEST_SIZE];
     firn_run_args args = {.struct_size = sizeof args, .spec_digest = spec_digest, .agent_name = {"bench", 5}};
@@ -89,8 +91,8 @@ void bench_events_free(bench_events *run)
     free(run->events);
 }
 
-firn_status bench_events_append(const bench_case *setting, firn_ledger *ledger, bench_events *run, const char *pool,
-                             bench_random *random, firn_error *err)
+/** The next batch. */
+static void fill(const bench_case *setting, bench_events *run, const char *pool, bench_random *random)
 {
     static const firn_slice kinds[] = {{"tool_called", 11}, {"tool_returned", 13}};
 
@@ -101,9 +103,26 @@ firn_status bench_events_append(const bench_case *setting, firn_ledger *ledger, 
             .auto_seq = 1,
             .kind = kinds[i % 2],
             .payload = {pool + number % PAYLOADS * setting->size, setting->size},
-            .timestamp = {.seconds = 1700000000 + (int64_t)(number >> 40), .nanoseconds = (uint32_t)(number >> 36) & 15},
+            .timestamp = {.seconds = FIRST_SECOND + (int64_t)(number >> 40), .nanoseconds = number >> 36 & 15},
         };
     }
-    return firn_run_append(ledger, (firn_slice){run->id, strlen(run->id)}, run->events, setting->batch, NULL, NULL,
-                           err);
+}
+
+static firn_slice id_of(const bench_events *run)
+{
+    return (firn_slice){run->id, strlen(run->id)};
+}
+
+firn_status bench_events_append(const bench_case *setting, firn_ledger *ledger, bench_events *run, const char *pool,
+                                bench_random *random, firn_error *err)
+{
+    fill(setting, run, pool, random);
+    return firn_run_append(ledger, id_of(run), run->events, setting->batch, NULL, NULL, err);
+}
+
+firn_status bench_events_submit(const bench_case *setting, firn_ledger *ledger, bench_events *run, const char *pool,
+                                bench_random *random, const firn_submit_options *options, firn_error *err)
+{
+    fill(setting, run, pool, random);
+    return firn_run_append_submit(ledger, id_of(run), run->events, setting->batch, NULL, NULL, options, NULL, err);
 }

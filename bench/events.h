@@ -17,10 +17,14 @@ char *bench_events_pool_new(const bench_case *setting);
 
 /** Creates the run of a writer. `run` is all zero and must be freed, after a failure too. */
 firn_status bench_events_begin(const bench_case *setting, firn_ledger *ledger, uint32_t writer, bench_events *run,
-                            firn_error *err) FIRN_NODISCARD;
+                               firn_error *err) FIRN_NODISCARD;
 void bench_events_free(bench_events *run);
 /** Appends a batch and waits until it is durable. The numbers of its events are the run's next ones. */
 firn_status bench_events_append(const bench_case *setting, firn_ledger *ledger, bench_events *run, const char *pool,
-                             bench_random *random, firn_error *err) FIRN_NODISCARD;
+                                bench_random *random, firn_error *err) FIRN_NODISCARD;
+/** The same without waiting; the answer goes to the callback. FIRN_FULL: not now. */
+firn_status bench_events_submit(const bench_case *setting, firn_ledger *ledger, bench_events *run, const char *pool,
+                                bench_random *random, const firn_submit_options *options,
+                                firn_error *err) FIRN_NODISCARD;
 
 #endif

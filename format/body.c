@@ -29,23 +29,28 @@ typedef struct body_cursor {
 /** Row n of the table says what first byte 0xc0 + n announces. A token is a value, or the head of a container: its
     bytes are empty then. */
 typedef struct token_rule {
-    uint8_t type; /**< An fmt_value_type. */
+    uint8_t type;   /**< An fmt_value_type. */
     uint8_t number; /**< Bytes of the big-endian number behind the first byte. */
     uint8_t fixed;  /**< Bytes that always follow the number. */
     bool valid;
 } token_rule;
 
 static const token_rule token_rules[32] = {
-    [0x00] = {FMT_VALUE_NIL, 0, 0, true},      [0x02] = {FMT_VALUE_BOOL, 0, 0, true},     [0x03] = {FMT_VALUE_BOOL, 0, 0, true},
-    [0x04] = {FMT_VALUE_BIN, 1, 0, true},      [0x05] = {FMT_VALUE_BIN, 2, 0, true},      [0x06] = {FMT_VALUE_BIN, 4, 0, true},
-    [0x07] = {FMT_VALUE_EXT, 1, 1, true},      [0x08] = {FMT_VALUE_EXT, 2, 1, true},      [0x09] = {FMT_VALUE_EXT, 4, 1, true},
-    [0x0a] = {FMT_VALUE_SCALAR, 0, 4, true},   [0x0b] = {FMT_VALUE_SCALAR, 0, 8, true},   [0x0c] = {FMT_VALUE_UNSIGNED, 1, 0, true},
-    [0x0d] = {FMT_VALUE_UNSIGNED, 2, 0, true}, [0x0e] = {FMT_VALUE_UNSIGNED, 4, 0, true}, [0x0f] = {FMT_VALUE_UNSIGNED, 8, 0, true},
-    [0x10] = {FMT_VALUE_SCALAR, 0, 1, true},   [0x11] = {FMT_VALUE_SCALAR, 0, 2, true},   [0x12] = {FMT_VALUE_SCALAR, 0, 4, true},
-    [0x13] = {FMT_VALUE_SCALAR, 0, 8, true},   [0x14] = {FMT_VALUE_EXT, 0, 2, true},      [0x15] = {FMT_VALUE_EXT, 0, 3, true},
-    [0x16] = {FMT_VALUE_EXT, 0, 5, true},      [0x17] = {FMT_VALUE_EXT, 0, 9, true},      [0x18] = {FMT_VALUE_EXT, 0, 17, true},
-    [0x19] = {FMT_VALUE_STR, 1, 0, true},      [0x1a] = {FMT_VALUE_STR, 2, 0, true},      [0x1b] = {FMT_VALUE_STR, 4, 0, true},
-    [0x1c] = {FMT_VALUE_ARRAY, 2, 0, true},    [0x1d] = {FMT_VALUE_ARRAY, 4, 0, true},    [0x1e] = {FMT_VALUE_MAP, 2, 0, true},
+    [0x00] = {FMT_VALUE_NIL, 0, 0, true},      [0x02] = {FMT_VALUE_BOOL, 0, 0, true},
+    [0x03] = {FMT_VALUE_BOOL, 0, 0, true},     [0x04] = {FMT_VALUE_BIN, 1, 0, true},
+    [0x05] = {FMT_VALUE_BIN, 2, 0, true},      [0x06] = {FMT_VALUE_BIN, 4, 0, true},
+    [0x07] = {FMT_VALUE_EXT, 1, 1, true},      [0x08] = {FMT_VALUE_EXT, 2, 1, true},
+    [0x09] = {FMT_VALUE_EXT, 4, 1, true},      [0x0a] = {FMT_VALUE_SCALAR, 0, 4, true},
+    [0x0b] = {FMT_VALUE_SCALAR, 0, 8, true},   [0x0c] = {FMT_VALUE_UNSIGNED, 1, 0, true},
+    [0x0d] = {FMT_VALUE_UNSIGNED, 2, 0, true}, [0x0e] = {FMT_VALUE_UNSIGNED, 4, 0, true},
+    [0x0f] = {FMT_VALUE_UNSIGNED, 8, 0, true}, [0x10] = {FMT_VALUE_SCALAR, 0, 1, true},
+    [0x11] = {FMT_VALUE_SCALAR, 0, 2, true},   [0x12] = {FMT_VALUE_SCALAR, 0, 4, true},
+    [0x13] = {FMT_VALUE_SCALAR, 0, 8, true},   [0x14] = {FMT_VALUE_EXT, 0, 2, true},
+    [0x15] = {FMT_VALUE_EXT, 0, 3, true},      [0x16] = {FMT_VALUE_EXT, 0, 5, true},
+    [0x17] = {FMT_VALUE_EXT, 0, 9, true},      [0x18] = {FMT_VALUE_EXT, 0, 17, true},
+    [0x19] = {FMT_VALUE_STR, 1, 0, true},      [0x1a] = {FMT_VALUE_STR, 2, 0, true},
+    [0x1b] = {FMT_VALUE_STR, 4, 0, true},      [0x1c] = {FMT_VALUE_ARRAY, 2, 0, true},
+    [0x1d] = {FMT_VALUE_ARRAY, 4, 0, true},    [0x1e] = {FMT_VALUE_MAP, 2, 0, true},
     [0x1f] = {FMT_VALUE_MAP, 4, 0, true},
 };
 
