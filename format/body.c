@@ -210,10 +210,13 @@ static fmt_verdict take_map(body_cursor *cursor, uint64_t *out_pairs)
 static fmt_verdict take_key(body_cursor *cursor, uint64_t i, uint64_t *last_key)
 {
     size_t start = cursor->at;
-    fmt_verdict verdict;
-    fmt_value key;
+    fmt_value key = {.type = FMT_VALUE_UNSIGNED};
+    fmt_verdict verdict = FMT_OK;
 
-    verdict = next_token(cursor, &key);
+    if (start < cursor->size && cursor->data[start] < 0x80)
+        key.number = cursor->data[cursor->at++]; /* As nearly every key is written. */
+    else
+        verdict = next_token(cursor, &key);
     if (verdict != FMT_OK)
         return verdict;
     if (key.type != FMT_VALUE_UNSIGNED || key.number > KEY_MAX || (i == 0 && key.number != 0)) {

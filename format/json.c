@@ -26,7 +26,7 @@ typedef struct json_walk {
 
 static bool is_space(uint8_t c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    return c <= ' ' && (c == ' ' || c == '\t' || c == '\n' || c == '\r');
 }
 
 static bool is_digit(uint8_t c)
@@ -138,61 +138,64 @@ static uint64_t not_plain(uint64_t bytes)
     return ((bytes - ones * 0x20) | (quote - ones) | (backslash - ones) | bytes) & tops;
 }
 
-/* Steps over bytes of a string that stand for themselves, of which most payloads consist. *out_ascii: all are ASCII. */
-static void skip_plain(json_walk *walk, bool *out_ascii)
+/* Steps over bytes of a string that stand for themselves, of which most payloads consist. Returns the one behind them;
+   0 at the end. */
+static uint8_t skip_plain(json_walk *walk)
 {
     const uint8_t *data = walk->data;
     size_t at = walk->at, size = walk->size;
-    uint8_t c, seen = 0;
-    uint64_t found;
+    uint8_t c = 0;
 
-    for (;;) {
-        while (size - at >= 8) {
-            found = not_plain(fmt_get64(data + at));
-            at += found == 0 ? 8 : (size_t)__builtin_ctzll(found) / 8;
-            if (found != 0)
-                break;
+    while (size - at >= 8) {
+        uint64_t bytes = fmt_get64(data + at), found = not_plain(bytes);
+
+        if (found != 0) {
+            size_t place = (size_t)__builtin_ctzll(found) / 8;
+
+            walk->at = at + place;
+            return (uint8_t)(bytes >> 8 * place);
         }
-        if (at == size || (c = data[at]) == '"' || c == '\\' || c < 0x20)
-            break;
-        do {
-            seen |= data[at++];
-        } while (at < size && data[at] >= 0x80);
+        at += 8;
     }
+    while (at < size && (c = data[at]) != '"' && c != '\\' && c >= 0x20 && c < 0x80)
+        at++;
     walk->at = at;
-    *out_ascii = seen < 0x80;
+    return at < size ? c : 0;
+}
+
+/* Characters that are no ASCII. */
+static bool take_wide(json_walk *walk)
+{
+    size_t at = walk->at;
+
+    while (at < walk->size && walk->data[at] >= 0x80)
+        at++;
+    if (!fmt_utf8_check((firn_slice){walk->data + walk->at, at - walk->at}))
+        return wrong(walk, "string is not UTF-8");
+    walk->at = at;
+    return true;
 }
 
 static bool take_string(json_walk *walk)
 {
-    size_t start = walk->at, plain;
-    bool ascii;
+    size_t start = walk->at;
     uint8_t c;
 
     if (peek(walk) != '"')
         return wrong(walk, "string expected");
     walk->at++;
-    for (;;) {
-        plain = walk->at;
-        skip_plain(walk, &ascii);
-        if (!ascii && !fmt_utf8_check((firn_slice){walk->data + plain, walk->at - plain})) {
-            walk->at = plain;
-            return wrong(walk, "string is not UTF-8");
-        }
+    while ((c = skip_plain(walk)) != '"') {
         if (walk->at == walk->size) {
             walk->at = start;
             return wrong(walk, "string without an end");
         }
-        c = walk->data[walk->at];
-        if (c == '"') {
-            walk->at++;
-            return true;
-        }
-        if (c != '\\')
+        if (c < 0x20)
             return wrong(walk, "control character in a string");
-        if (!take_escape(walk))
+        if (c == '\\' ? !take_escape(walk) : !take_wide(walk))
             return false;
     }
+    walk->at++;
+    return true;
 }
 
 /* 2^1024 - 2^970, the least number that rounds to infinity: 309 digits. */
