@@ -12,8 +12,14 @@
 #include "engine/intake/damage.h"
 #include "engine/store/run.h"
 
+#include "format/bytes.h"
+
 #include <assert.h>
 #include <string.h>
+
+enum {
+    PRINT_HEAD_SIZE_MAX = 8 + 8 + 4 + FIRN_TEXT_SIZE_MAX /* Size of the kind, timestamp, kind. */
+};
 
 static firn_status print_finish(frn_digest *digest, uint8_t out_print[FRN_PRINT_SIZE], firn_error *err)
 {
@@ -29,16 +35,24 @@ static firn_status print_finish(frn_digest *digest, uint8_t out_print[FRN_PRINT_
 firn_status frn_run_event_print(frn_digests *digests, firn_slice kind, firn_slice payload, firn_time timestamp,
                                 uint8_t out_print[FRN_PRINT_SIZE], firn_error *err)
 {
+    uint8_t head[PRINT_HEAD_SIZE_MAX], *at = head;
     frn_digest *digest;
     firn_status status = frn_digest_begin(digests, &digest, err);
 
     if (status != FIRN_OK) {
         return status;
     }
-    frn_digest_bytes(digest, kind);
-    frn_digest_number(digest, (uint64_t)timestamp.seconds);
-    frn_digest_number(digest, timestamp.nanoseconds);
-    frn_digest_bytes(digest, payload);
+    assert(kind.size <= FIRN_TEXT_SIZE_MAX);
+    fmt_put64(at, kind.size);
+    fmt_put64(at + 8, (uint64_t)timestamp.seconds);
+    fmt_put32(at + 16, timestamp.nanoseconds);
+    at += 20;
+    if (kind.size != 0) {
+        memcpy(at, kind.data, kind.size);
+        at += kind.size;
+    }
+    frn_digest_raw(digest, (firn_slice){head, (size_t)(at - head)});
+    frn_digest_raw(digest, payload);
     return print_finish(digest, out_print, err);
 }
 
