@@ -74,6 +74,7 @@ extern const frn_apply_table frn_stores;
 typedef struct frn_replay {
     frn_index *index;
     frn_digests *digests; /**< For the stores that hash. */
+    frn_log_hint from;    /**< Where the first record of a run may stand. */
     frn_apply apply;
     bool open; /**< A batch was begun and not finished. */
     uint64_t records;

@@ -99,6 +99,9 @@ firn_status frn_replay_run(frn_replay *replay, frn_log *log, uint64_t first_seq,
         return FIRN_OK;
     }
     status = frn_log_reader_open(log, first_seq, 0, &reader, err);
+    if (status == FIRN_OK) {
+        frn_log_reader_hint(reader, replay->from);
+    }
     while (status == FIRN_OK) {
         status = frn_log_reader_next(reader, last_seq, &record, err);
         if (status == FIRN_OK) {

@@ -189,7 +189,10 @@ static firn_status fill(frn_house *house, frn_replay *replay, firn_error *err)
     frn_index_mark mark;
 
     frn_index_mark_get(house->core.index, &mark);
-    *replay = (frn_replay){.index = house->core.index, .digests = &house->core.digests, .last_seq = mark.seq};
+    *replay = (frn_replay){.index = house->core.index,
+                           .digests = &house->core.digests,
+                           .from = frn_merger_hint(&mark),
+                           .last_seq = mark.seq};
     if (!house->core.writable && house->index_on_disk && house->options.replay_records_max != 0 &&
         durable - mark.seq > house->options.replay_records_max) {
         return frn_fail(err, FIRN_EBEHIND, "the index is %" PRIu64 " records behind, more than %" PRIu64,
