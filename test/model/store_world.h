@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store_world.h — a ledger for a model test of one store: opened on disk or in memory, reopened, without its index, read
- * only, with a clock of the test's; and the seeds that drive it.
+ * store_world.h — a ledger for a model test of one store: opened on disk or in memory, reopened, without its index,
+ * read only, with a clock of the test's; and the seeds that drive it.
  *
- * The program's command line: nothing (the seeds of every run), `--seed N`, or `--long FILE [--seconds N]`, which goes on
- * from the seed that FILE keeps. FIRN_MODEL_SEED is as --seed.
+ * The program's command line: nothing (the seeds of every run), `--seed N`, or `--long FILE [--seconds N]`, which goes
+ * on from the seed that FILE keeps. FIRN_MODEL_SEED is as --seed.
  */
 #ifndef TEST_MODEL_STORE_WORLD_H
 #define TEST_MODEL_STORE_WORLD_H

@@ -412,7 +412,7 @@ static void step_check(model *m)
 static const struct {
     unsigned below;
     void (*take)(model *m);
-} steps[] = {{1, step_reopen}, {2, step_beside},  {3, step_check},  {11, step_view}, {16, step_read},
+} steps[] = {{1, step_reopen},  {2, step_beside},  {3, step_check},  {11, step_view}, {16, step_read},
              {26, step_writer}, {30, step_submit}, {34, step_batch}, {40, step_put}};
 
 static void step(model *m)

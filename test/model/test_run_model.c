@@ -2,11 +2,10 @@
 /*
  * test_run_model.c — random creations, appends, ends and reads of runs, compared with a list of what happened.
  *
- * Nothing of a run is ever taken back, so the model keeps the ledger's seq of everything: what a view shows is what has
- * a seq up to the view's, and a refused batch is undone by dropping what has a later one. Verbs come alone (blocking
- * and submitted) and several in a batch; events with numbers of their own, automatic ones, repeated and in conflict.
+ * Verbs come alone (blocking and submitted) and several in a batch; events with numbers of their own, automatic ones,
+ * repeated and in conflict. Reads go through views kept over many steps, with every bound and filter.
  */
-#include "test/model/store_world.h"
+#include "test/model/run_model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,226 +13,9 @@
 #include "test/api/runs.h"
 
 enum {
-    NAMED = 8, /* Runs with an id of the test's; those behind got theirs from the ledger. */
-    RUNS = 30,
-    EVENTS_MAX = 600,
-    APPEND_MAX = 5,
     VERBS_MAX = 4,
-    VIEWS = 3,
-    STEPS = 170
+    STEPS = 240
 };
-
-/* What may stand in fields; the model holds numbers of these. */
-static const char *const agents[] = {"", "a", "test-agent"};
-static const char *const shas[] = {NULL, "", "abc123"};
-static const char *const tags[] = {"null", NULL, "{\"env\":\"test\"}", "{\"env\": \"test\"}"}; /* NULL means null. */
-static const char *const kinds[] = {"a", "b", "Custom:x", "Custom:y", ""};
-static const char *const payloads[] = {"null", "{\"a\":1}", "{\"a\": 1}", "[1,2,3]", "\"\xc5\xbc\""};
-static const firn_run_evaluation evaluations[] = {{.agent_phase = 0},
-                                                  {.rubric_path = {"r.md", 4}, .is_promotion_gate = 1, .agent_phase = 3}};
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-
-typedef struct event {
-    uint64_t event_seq, seq;
-    unsigned kind, payload;
-    int32_t seconds;
-} event;
-
-typedef struct fields {
-    unsigned spec, agent, sha, tags;
-    int evaluation; /* -1: absent. */
-} fields;
-
-typedef struct run {
-    char id[FIRN_RUN_ID_SIZE_MAX + 1];
-    uint64_t create_seq, end_seq; /* 0: not there; not ended. */
-    int64_t created_ns, completed_ns;
-    fields fields;
-    firn_run_status status;
-    firn_run_summary summary;
-    event events[EVENTS_MAX]; /* In the order of their seqs. */
-    size_t count;
-} run;
-
-typedef struct model {
-    store_world world;
-    run runs[RUNS];
-    unsigned runs_count;
-    firn_view *views[VIEWS];
-    uint8_t specs[3][FIRN_DIGEST_SIZE];
-} model;
-
-typedef enum verb_kind {
-    CREATE,
-    APPEND,
-    END
-} verb_kind;
-
-/* One verb, what it is asked with, and what it answers. */
-typedef struct verb {
-    verb_kind kind;
-    unsigned run;
-    fields fields;
-    event events[APPEND_MAX];
-    bool automatic[APPEND_MAX];
-    unsigned count;
-    firn_run_status status;
-    firn_run_summary summary;
-    /* The model's answer. */
-    bool created;
-    uint64_t numbers[APPEND_MAX];
-    firn_run_appended appended;
-    /* The ledger's. */
-    firn_run_created out_created;
-    uint64_t out_numbers[APPEND_MAX];
-    firn_run_appended out_appended;
-} verb;
-
-/* ---- the model ---- */
-
-static uint64_t last_of(const run *r, size_t count)
-{
-    uint64_t last = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        last = r->events[i].event_seq > last ? r->events[i].event_seq : last;
-    }
-    return last;
-}
-
-static const event *event_find(const run *r, uint64_t event_seq)
-{
-    for (size_t i = 0; i < r->count; i++) {
-        if (r->events[i].event_seq == event_seq) {
-            return &r->events[i];
-        }
-    }
-    return NULL;
-}
-
-static bool fields_equal(const fields *a, const fields *b)
-{
-    /* Tags 0 and 1 are two ways to say null; evaluation -1 and 0 to say the default. */
-    return a->spec == b->spec && a->agent == b->agent && a->sha == b->sha &&
-           (a->tags == b->tags || (a->tags < 2 && b->tags < 2)) &&
-           (a->evaluation == b->evaluation || (a->evaluation < 1 && b->evaluation < 1));
-}
-
-static firn_status decide_create(model *m, verb *v, const char **text)
-{
-    run *r = &m->runs[v->run];
-
-    v->created = r->create_seq == 0;
-    if (r->create_seq != 0) {
-        *text = store_text("run %s already exists with different content", r->id);
-        return fields_equal(&r->fields, &v->fields) ? FIRN_OK : FIRN_EEXISTS;
-    }
-    store_world_appended(&m->world, 1);
-    r->create_seq = m->world.records;
-    r->created_ns = m->world.last_ns;
-    r->fields = v->fields;
-    return FIRN_OK;
-}
-
-/* A run's id as a text of "not found" shows it: anything may have been asked for, so it is cut. */
-static const char *not_found(const char *before, const run *r)
-{
-    char shown[sizeof r->id];
-
-    memcpy(shown, r->id, sizeof shown);
-    shown[200] = '\0';
-    return store_text("%srun not found: %s%s", before, shown, strlen(r->id) > 200 ? "..." : "");
-}
-
-static firn_status decide_running(model *m, const verb *v, const char **text)
-{
-    const run *r = &m->runs[v->run];
-
-    if (r->create_seq == 0) {
-        *text = not_found("", r);
-        return FIRN_ENOTFOUND;
-    }
-    *text = store_text("run %s is %s, expected RUNNING", r->id, firn_run_status_name(r->status));
-    return r->status == FIRN_RUN_RUNNING ? FIRN_OK : FIRN_ESTATE;
-}
-
-static firn_status decide_event(model *m, verb *v, unsigned i, const char **text)
-{
-    run *r = &m->runs[v->run];
-    event given = v->events[i];
-    const event *there;
-
-    if (v->automatic[i]) {
-        if (last_of(r, r->count) == UINT64_MAX) {
-            *text = store_text("run %s has no sequence number after 18446744073709551615", r->id);
-            return FIRN_ESTATE;
-        }
-        given.event_seq = last_of(r, r->count) + 1;
-    }
-    v->numbers[i] = given.event_seq;
-    there = event_find(r, given.event_seq);
-    if (there != NULL) {
-        *text = store_text("event %llu of run %s already exists with different content",
-                           (unsigned long long)given.event_seq, r->id);
-        v->appended.duplicates++;
-        return there->kind == given.kind && there->payload == given.payload && there->seconds == given.seconds
-                   ? FIRN_OK
-                   : FIRN_EEXISTS;
-    }
-    store_world_appended(&m->world, 1);
-    given.seq = m->world.records;
-    assert_true(r->count < EVENTS_MAX);
-    r->events[r->count++] = given;
-    v->appended.appended++;
-    return FIRN_OK;
-}
-
-/* What the verb does to the model, and how it is answered. A refusal may leave things half done: see undo(). */
-static firn_status decide(model *m, verb *v, const char **text)
-{
-    run *r = &m->runs[v->run];
-    firn_status status = v->kind == CREATE ? decide_create(m, v, text) : decide_running(m, v, text);
-
-    if (v->kind == CREATE || status != FIRN_OK) {
-        return status;
-    }
-    if (v->kind == END) {
-        store_world_appended(&m->world, 1);
-        r->end_seq = m->world.records;
-        r->completed_ns = m->world.last_ns;
-        r->status = v->status;
-        r->summary = v->summary;
-        return FIRN_OK;
-    }
-    v->appended = (firn_run_appended){0};
-    for (unsigned i = 0; i < v->count && status == FIRN_OK; i++) {
-        status = decide_event(m, v, i, text);
-    }
-    v->appended.event_count = r->count;
-    v->appended.last_event_seq = last_of(r, r->count);
-    return status;
-}
-
-/* Drops what has a seq above records, which was the last one at last_ns. */
-static void undo(model *m, uint64_t records, int64_t last_ns)
-{
-    m->world.records = records;
-    m->world.last_ns = last_ns;
-    for (unsigned i = 0; i < m->runs_count; i++) {
-        run *r = &m->runs[i];
-
-        while (r->count > 0 && r->events[r->count - 1].seq > records) {
-            r->count--;
-        }
-        if (r->end_seq > records) {
-            r->end_seq = 0;
-            r->completed_ns = 0;
-            r->status = FIRN_RUN_RUNNING;
-            r->summary = (firn_run_summary){0};
-        }
-        r->create_seq = r->create_seq > records ? 0 : r->create_seq;
-    }
-}
 
 /* ---- what is asked ---- */
 
@@ -245,15 +27,15 @@ static void draw_event(model *m, verb *v, unsigned i)
     event *e = &v->events[i];
 
     *e = (event){.event_seq = ROLL(w, 200),
-                 .kind = ROLL(w, COUNT_OF(kinds)),
-                 .payload = ROLL(w, COUNT_OF(payloads)),
+                 .kind = ROLL(w, KINDS),
+                 .payload = ROLL(w, PAYLOADS),
                  .seconds = (int32_t)ROLL(w, 3)};
     v->automatic[i] = how < 5;
     if (how == 5 && r->count > 0) {
         *e = r->events[ROLL(w, r->count)];
         e->seq = 0;
     } else if (how < 9) {
-        e->event_seq = last_of(r, r->count) + i;
+        e->event_seq = run_last(r, r->count) + i;
     } else if (how == 9 && v->run == 3) {
         e->event_seq = UINT64_MAX - ROLL(w, 2);
     }
@@ -268,13 +50,14 @@ static verb draw_verb(model *m)
 
     if (roll < 3 && v.run < NAMED) {
         v.kind = CREATE;
-        v.fields = ROLL(w, 2) == 0 ? m->runs[v.run].fields
-                                   : (fields){ROLL(w, 3), ROLL(w, COUNT_OF(agents)), ROLL(w, COUNT_OF(shas)),
-                                              ROLL(w, COUNT_OF(tags)), (int)ROLL(w, 3) - 1};
+        v.fields = ROLL(w, 2) == 0
+                       ? m->runs[v.run].fields
+                       : (fields){ROLL(w, 3), ROLL(w, AGENTS), ROLL(w, SHAS), ROLL(w, TAGS), (int)ROLL(w, 3) - 1};
     } else if (roll == 3 && ROLL(w, 2) == 0) {
         v.kind = END;
         v.status = (firn_run_status)(1 + ROLL(w, 3));
-        v.summary = (firn_run_summary){.total_events = ROLL(w, 10), .duration_ms = ROLL(w, 1000), .success = ROLL(w, 2)};
+        v.summary =
+            (firn_run_summary){.total_events = ROLL(w, 10), .duration_ms = ROLL(w, 1000), .success = ROLL(w, 2)};
         v.summary.has_final_state_digest = ROLL(w, 2);
         memcpy(v.summary.final_state_digest, m->specs[1], v.summary.has_final_state_digest ? FIRN_DIGEST_SIZE : 0);
     } else {
@@ -293,10 +76,10 @@ static firn_run_args args_of(const model *m, const verb *v)
         .struct_size = sizeof(firn_run_args),
         .run_id = S(m->runs[v->run].id),
         .spec_digest = m->specs[f->spec],
-        .agent_name = S(agents[f->agent]),
-        .git_sha = shas[f->sha] == NULL ? (firn_slice){0} : S(shas[f->sha]),
-        .tags = tags[f->tags] == NULL ? (firn_slice){0} : S(tags[f->tags]),
-        .evaluation = f->evaluation < 0 ? NULL : &evaluations[f->evaluation],
+        .agent_name = S(run_agents[f->agent]),
+        .git_sha = run_shas[f->sha] == NULL ? (firn_slice){0} : S(run_shas[f->sha]),
+        .tags = run_tags[f->tags] == NULL ? (firn_slice){0} : S(run_tags[f->tags]),
+        .evaluation = f->evaluation < 0 ? NULL : &run_evaluations[f->evaluation],
     };
 }
 
@@ -305,8 +88,8 @@ static void events_of(const verb *v, firn_run_event out[APPEND_MAX])
     for (unsigned i = 0; i < v->count; i++) {
         out[i] = (firn_run_event){.event_seq = v->events[i].event_seq,
                                   .auto_seq = v->automatic[i],
-                                  .kind = S(kinds[v->events[i].kind]),
-                                  .payload = S(payloads[v->events[i].payload]),
+                                  .kind = S(run_kinds[v->events[i].kind]),
+                                  .payload = S(run_payloads[v->events[i].payload]),
                                   .timestamp = {.seconds = t0.seconds + v->events[i].seconds}};
     }
 }
@@ -331,11 +114,10 @@ static firn_status submit(model *m, verb *v, firn_ticket **out_ticket, firn_erro
 
     events_of(v, events);
     do {
-        status = v->kind == CREATE ? firn_run_create_submit(ledger, &args, &v->out_created, NULL, out_ticket, err)
-                 : v->kind == APPEND
-                     ? firn_run_append_submit(ledger, id, events, v->count, v->out_numbers, &v->out_appended, NULL,
-                                              out_ticket, err)
-                     : firn_run_end_submit(ledger, id, v->status, &v->summary, NULL, out_ticket, err);
+        status = v->kind == CREATE   ? firn_run_create_submit(ledger, &args, &v->out_created, NULL, out_ticket, err)
+                 : v->kind == APPEND ? firn_run_append_submit(ledger, id, events, v->count, v->out_numbers,
+                                                              &v->out_appended, NULL, out_ticket, err)
+                                     : firn_run_end_submit(ledger, id, v->status, &v->summary, NULL, out_ticket, err);
     } while (store_world_full(status));
     return status;
 }
@@ -389,27 +171,16 @@ static void expect_time(firn_time time, int64_t ns)
     assert_int_equal(time.seconds * 1000000000 + time.nanoseconds, ns);
 }
 
-/* Events of r up to a seq of the ledger. */
-static size_t count_at(const run *r, uint64_t seq)
-{
-    size_t count = r->count;
-
-    while (count > 0 && r->events[count - 1].seq > seq) {
-        count--;
-    }
-    return count;
-}
-
 static void expect_run(const model *m, const run *r, uint64_t seq, const firn_run *got)
 {
     bool ended = r->end_seq != 0 && r->end_seq <= seq;
-    size_t count = count_at(r, seq);
+    size_t count = run_count_at(r, seq);
 
     assert_true(slice_is(got->run_id, r->id));
     assert_memory_equal(got->spec_digest, m->specs[r->fields.spec], FIRN_DIGEST_SIZE);
-    assert_true(slice_is(got->agent_name, agents[r->fields.agent]));
-    assert_true(slice_is(got->git_sha, shas[r->fields.sha]));
-    assert_true(slice_is(got->tags, tags[r->fields.tags] == NULL ? "null" : tags[r->fields.tags]));
+    assert_true(slice_is(got->agent_name, run_agents[r->fields.agent]));
+    assert_true(slice_is(got->git_sha, run_shas[r->fields.sha]));
+    assert_true(slice_is(got->tags, run_tags[r->fields.tags] == NULL ? "null" : run_tags[r->fields.tags]));
     assert_int_equal(got->has_evaluation, r->fields.evaluation >= 0);
     if (r->fields.evaluation == 1) {
         assert_true(slice_is(got->evaluation.rubric_path, "r.md"));
@@ -421,7 +192,7 @@ static void expect_run(const model *m, const run *r, uint64_t seq, const firn_ru
     expect_time(got->created_at, r->created_ns);
     expect_time(got->completed_at, ended ? r->completed_ns : 0);
     assert_int_equal(got->event_count, count);
-    assert_int_equal(got->last_event_seq, last_of(r, count));
+    assert_int_equal(got->last_event_seq, run_last(r, count));
     assert_int_equal(got->create_seq, r->create_seq);
     assert_int_equal(got->end_seq, ended ? r->end_seq : 0);
 }
@@ -451,8 +222,8 @@ static void expect_event(const firn_run_event *got, const event *wanted)
 {
     assert_int_equal(got->event_seq, wanted->event_seq);
     assert_int_equal(got->auto_seq, 0);
-    assert_true(slice_is(got->kind, kinds[wanted->kind]));
-    assert_true(slice_is(got->payload, payloads[wanted->payload]));
+    assert_true(slice_is(got->kind, run_kinds[wanted->kind]));
+    assert_true(slice_is(got->payload, run_payloads[wanted->payload]));
     assert_int_equal(got->timestamp.seconds, t0.seconds + wanted->seconds);
     assert_int_equal(got->timestamp.nanoseconds, 0);
     assert_int_equal(got->seq, wanted->seq);
@@ -461,7 +232,7 @@ static void expect_event(const firn_run_event *got, const event *wanted)
 /* Walks at most limit events and compares each; a walk that is not cut short must end. */
 static void look_events(const run *r, firn_view *view, firn_run_events_options options, size_t limit)
 {
-    size_t count = count_at(r, firn_view_seq(view)), given = 0;
+    size_t count = run_count_at(r, firn_view_seq(view)), given = 0;
     event *sorted = malloc((count + 1) * sizeof *sorted);
     firn_run_events *events;
     firn_run_event got;
@@ -476,7 +247,7 @@ static void look_events(const run *r, firn_view *view, firn_run_events_options o
         const event *wanted = &sorted[options.reverse ? count - 1 - i : i];
 
         if (wanted->event_seq >= options.from && (!options.has_to || wanted->event_seq <= options.to) &&
-            kind_wanted(&options, kinds[wanted->kind])) {
+            kind_wanted(&options, run_kinds[wanted->kind])) {
             OK(err, firn_run_events_next(events, &got, &err));
             expect_event(&got, wanted);
             given++;
@@ -504,7 +275,7 @@ static void look_some_events(model *m, const run *r, firn_view *view)
 
 static bool filter_takes(const model *m, const firn_run_filter *filter, const run *r, uint64_t seq)
 {
-    const char *sha = shas[r->fields.sha];
+    const char *sha = run_shas[r->fields.sha];
     firn_run_status status = r->end_seq != 0 && r->end_seq <= seq ? r->status : FIRN_RUN_RUNNING;
     int64_t from = filter->created_from.seconds * 1000000000 + filter->created_from.nanoseconds;
     int64_t to = filter->created_to.seconds * 1000000000 + filter->created_to.nanoseconds;
@@ -512,7 +283,7 @@ static bool filter_takes(const model *m, const firn_run_filter *filter, const ru
     return r->create_seq != 0 && r->create_seq <= seq &&
            (filter->spec_digest == NULL ||
             memcmp(filter->spec_digest, m->specs[r->fields.spec], FIRN_DIGEST_SIZE) == 0) &&
-           (filter->agent_name.data == NULL || slice_is(filter->agent_name, agents[r->fields.agent])) &&
+           (filter->agent_name.data == NULL || slice_is(filter->agent_name, run_agents[r->fields.agent])) &&
            (filter->git_sha.data == NULL || (sha != NULL && slice_is(filter->git_sha, sha))) &&
            (filter->statuses == 0 || (filter->statuses >> status & 1) != 0) &&
            (!filter->has_created_from || r->created_ns >= from) && (!filter->has_created_to || r->created_ns < to);
@@ -569,7 +340,7 @@ static void look_some_list(model *m, firn_view *view)
 {
     store_world *w = &m->world;
     firn_run_filter filter = {.statuses = ROLL(w, 2) == 0 ? 0 : ROLL(w, 16)};
-    const char *sha = shas[ROLL(w, COUNT_OF(shas))], *agent = agents[ROLL(w, COUNT_OF(agents))];
+    const char *sha = run_shas[ROLL(w, SHAS)], *agent = run_agents[ROLL(w, AGENTS)];
 
     filter.spec_digest = ROLL(w, 3) == 0 ? m->specs[ROLL(w, 3)] : NULL;
     filter.agent_name = ROLL(w, 3) == 0 ? S(agent) : (firn_slice){0};
@@ -590,9 +361,8 @@ static void look_at(model *m, firn_view *view, const run *r)
     firn_error err;
 
     if (!there) {
-        EXPECT(FIRN_ENOTFOUND, err, not_found("get run: ", r),
-               firn_run_get(view, S(r->id), &buf, &got, &err));
-        EXPECT(FIRN_ENOTFOUND, err, not_found("read events: ", r),
+        EXPECT(FIRN_ENOTFOUND, err, run_not_found("get run: ", r), firn_run_get(view, S(r->id), &buf, &got, &err));
+        EXPECT(FIRN_ENOTFOUND, err, run_not_found("read events: ", r),
                firn_run_events_open(view, S(r->id), NULL, &events, &err));
         return;
     }
@@ -631,10 +401,10 @@ static void step_verb(model *m)
     char whole[1200];
     firn_ticket *ticket;
     firn_error err;
-    firn_status wanted = decide(m, &v, &text), got;
+    firn_status wanted = run_decide(m, &v, &text), got;
 
     if (wanted != FIRN_OK) {
-        undo(m, records, last_ns);
+        run_undo(m, records, last_ns);
     }
     (void)snprintf(whole, sizeof whole, "%s: %s", whats[v.kind], text);
     if (ROLL(&m->world, 2) == 0) {
@@ -665,9 +435,9 @@ static void step_pipeline(model *m)
         const char *text;
 
         verbs[i] = draw_verb(m);
-        wanted[i] = decide(m, &verbs[i], &text);
+        wanted[i] = run_decide(m, &verbs[i], &text);
         if (wanted[i] != FIRN_OK) {
-            undo(m, records, last_ns);
+            run_undo(m, records, last_ns);
         }
         OK(err, submit(m, &verbs[i], &tickets[i], &err));
     }
@@ -698,11 +468,11 @@ static void step_batch(model *m)
         verbs[i] = draw_verb(m);
         OK(err, add(m, batch, &verbs[i], &err));
         if (wanted == FIRN_OK) {
-            wanted = decide(m, &verbs[i], &text);
+            wanted = run_decide(m, &verbs[i], &text);
         }
     }
     if (wanted != FIRN_OK) {
-        undo(m, records, last_ns);
+        run_undo(m, records, last_ns);
     }
     (void)snprintf(whole, sizeof whole, "commit batch: %s", text);
     EXPECT(wanted, err, wanted == FIRN_OK ? NULL : whole, firn_batch_commit(batch, NULL, &err));
@@ -730,7 +500,7 @@ static void step_nameless(model *m)
     assert_int_equal(v.out_created.run_id_size, 36);
     memcpy(r->id, v.out_created.run_id, 37);
     m->runs_count++;
-    OK(err, decide(m, &v, &text));
+    OK(err, run_decide(m, &v, &text));
     expect_outputs(&v);
 }
 
@@ -800,7 +570,7 @@ static void step_check(model *m)
 static const struct {
     unsigned below;
     void (*take)(model *m);
-} steps[] = {{1, step_reopen}, {2, step_beside},    {3, step_check}, {5, step_nameless}, {7, step_invalid},
+} steps[] = {{1, step_reopen}, {2, step_beside},    {3, step_check},  {5, step_nameless}, {7, step_invalid},
              {16, step_view},  {26, step_pipeline}, {36, step_batch}, {60, step_verb}};
 
 static void run_seed(uint64_t seed, bool on_disk)
@@ -815,7 +585,10 @@ static void run_seed(uint64_t seed, bool on_disk)
     }
     m->runs_count = NAMED;
     for (unsigned i = 0; i < NAMED; i++) {
-        (void)snprintf(m->runs[i].id, sizeof m->runs[i].id, "%.*s%u", i == 7 ? 254 : i == 6 ? 4 : 1,
+        (void)snprintf(m->runs[i].id, sizeof m->runs[i].id, "%.*s%u",
+                       i == 7   ? 254
+                       : i == 6 ? 4
+                                : 1,
                        i == 6 ? "\xd0\xbb\xd0\xbe" : "x", i);
         if (i == 7) {
             memset(m->runs[i].id, 'y', FIRN_RUN_ID_SIZE_MAX);
