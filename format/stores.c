@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/pack.h"
+#include "format/time.h"
 
 enum {
     TIME_BYTES = 1 + 12 /* Type and data of a timestamp. */
@@ -64,7 +65,7 @@ static firn_time take_time(body_taker *taker, const fmt_value *value)
     if (is(taker, value->type == FMT_VALUE_EXT && value->bytes.size == TIME_BYTES && at[0] == 0xff)) {
         time.nanoseconds = (uint32_t)get_big(at + 1, 4);
         time.seconds = (int64_t)get_big(at + 5, 8);
-        (void)is(taker, time.nanoseconds < 1000000000);
+        (void)is(taker, fmt_time_check(time));
     }
     return time;
 }

@@ -135,7 +135,8 @@ static void print_batch(dump_lines *lines, const fmt_batch *batch)
     }
 }
 
-static void print_records(dumping *dump, const fmt_batch *batch, uint32_t salt)
+/** offset: of the first record in the file. */
+static void print_records(dumping *dump, const fmt_batch *batch, uint64_t offset, uint32_t salt)
 {
     const uint8_t *at = batch->records.data;
     size_t left = batch->records.size, used;
@@ -145,15 +146,17 @@ static void print_records(dumping *dump, const fmt_batch *batch, uint32_t salt)
         if (fmt_record_decode(at, left, salt, batch->first_seq + i, &record, &used) != FMT_OK)
             return;
         print_record(&dump->lines, &record);
+        dump_print_body(dump, &record, offset);
         at += used;
+        offset += used;
         left -= used;
     }
 }
 
-/** Prints the batches that verify, and counts them if the group as a whole does. */
-static void walk_content(dumping *dump, const uint8_t *data, size_t size, const fmt_group *group, uint32_t salt,
-                         bool good)
+/** Prints the batches that verify of the group at offset, and counts them if the group as a whole does. */
+static void walk_content(dumping *dump, size_t size, uint64_t offset, const fmt_group *group, uint32_t salt, bool good)
 {
+    const uint8_t *data = dump->buffer;
     size_t at = FMT_GROUP_HEADER;
     fmt_batch batch;
 
@@ -170,7 +173,7 @@ static void walk_content(dumping *dump, const uint8_t *data, size_t size, const 
         if (dump->options->batches || dump->options->records)
             print_batch(&dump->lines, &batch);
         if (dump->options->records)
-            print_records(dump, &batch, salt);
+            print_records(dump, &batch, offset + at + FMT_BATCH_HEADER, salt);
         at += batch.size;
     }
 }
@@ -260,7 +263,7 @@ static firn_status take_group(dumping *dump, uint64_t offset, uint64_t size, uin
         bad = (size_t)got;
     }
     print_group(dump, offset, size, group, verdict);
-    walk_content(dump, dump->buffer, (size_t)got, group, salt, verdict == FMT_OK);
+    walk_content(dump, (size_t)got, offset, group, salt, verdict == FMT_OK);
     if (verdict == FMT_OK)
         count_group(dump, offset, size, group);
     else

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "format/record.h"
 #include "format/segment.h"
 #include "tools/dump.h"
 #include "tools/dump_lines.h"
@@ -44,6 +45,9 @@ ssize_t dump_read(int fd, uint8_t *data, size_t size, uint64_t offset);
 const char *dump_base_name(const char *path);
 void dump_print_bad(dumping *dump, int depth, const char *what, uint64_t offset, const char *why);
 void dump_print_newer(dumping *dump, const char *what, uint32_t version, uint64_t compatible, uint64_t incompatible);
+
+/** Prints the members of the record's body if it is of a store's; the record stands at offset of the file. */
+void dump_print_body(dumping *dump, const fmt_record *record, uint64_t offset);
 
 firn_status dump_manifest(dumping *dump);
 /** Takes ledger id and alignment from a slot beside the file, if one can be believed. */

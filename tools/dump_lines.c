@@ -9,6 +9,7 @@
 #include <yajl/yajl_gen.h>
 
 #include "format/body.h"
+#include "format/time.h"
 
 firn_status dump_lines_open(dump_lines *lines, FILE *out, bool json)
 {
@@ -161,4 +162,21 @@ void dump_time(dump_lines *lines, const char *name, int64_t time_ns)
         text[0] = '\0';
     put_name(lines, name);
     fprintf(lines->out, "%s.%09" PRId64 "Z", text, part);
+}
+
+void dump_instant(dump_lines *lines, const char *name, firn_time time)
+{
+    char text[FIRN_TIME_TEXT_SIZE];
+
+    fmt_time_format(time, text);
+    dump_text(lines, name, text);
+}
+
+void dump_null(dump_lines *lines, const char *name)
+{
+    put_name(lines, name);
+    if (lines->json != NULL)
+        (void)yajl_gen_null(lines->json);
+    else
+        fputs("null", lines->out);
 }

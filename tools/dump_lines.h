@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "firn/types.h"
+#include "firn/time.h"
 
 typedef struct yajl_gen_t yajl_gen_t;
 
@@ -35,5 +35,9 @@ void dump_text(dump_lines *lines, const char *name, const char *value);
 void dump_bytes(dump_lines *lines, const char *name, firn_slice value);
 /** JSON: ns since 1970; text: ISO 8601. */
 void dump_time(dump_lines *lines, const char *name, int64_t time_ns);
+/** An instant that fmt_time_check() accepts, as RFC 3339 text either way: a caller's may be one that ns cannot hold. */
+void dump_instant(dump_lines *lines, const char *name, firn_time time);
+/** What is not there: null. */
+void dump_null(dump_lines *lines, const char *name);
 
 #endif

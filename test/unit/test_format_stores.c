@@ -132,6 +132,29 @@ static void test_content(void **state)
     assert_int_equal(is_manifest(slice_of(&out)), FMT_SYNTAX);
 }
 
+/* A time of year 9999 is one; a second later, and before year 0, there is none. */
+static void test_times(void **state)
+{
+    static const struct {
+        int64_t seconds;
+        fmt_verdict verdict;
+    } cases[] = {{INT64_C(253402300799), FMT_OK},
+                 {INT64_C(253402300800), FMT_SYNTAX},
+                 {INT64_C(-62167219200), FMT_OK},
+                 {INT64_C(-62167219201), FMT_SYNTAX},
+                 {INT64_MAX, FMT_SYNTAX},
+                 {INT64_MIN, FMT_SYNTAX}};
+    body out = {.size = 0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fmt_content_blob blob = {digest, {.seconds = cases[i].seconds}, {NULL, 0}};
+
+        out.size = fmt_content_blob_prefix(out.data, &blob);
+        assert_int_equal(is_blob(slice_of(&out)), cases[i].verdict);
+    }
+}
+
 /* A run's creation, an event and its end have these bytes for ever. */
 static void test_run(void **state)
 {
@@ -192,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_content),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_run),
         cmocka_unit_test(test_release),
     };
