@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -362,6 +363,18 @@ static void follow_command(record_run *run)
     }
 }
 
+/** Puts a file; nothing that could keep us waiting or never ends, such as a pipe. */
+static firn_status put_artifact(record_run *run, const char *name, firn_content_put_result *out_result, firn_error *err)
+{
+    struct stat facts;
+
+    if (stat(name, &facts) != 0)
+        return tool_fail_os(err, errno, "%s", name);
+    if (!S_ISREG(facts.st_mode))
+        return tool_fail(err, FIRN_EINVAL, "%s: not a file", name);
+    return tool_content_put_file(run->ledger, name, out_result, err);
+}
+
 /** Puts the files named, and tells of each what became of it. */
 static void put_artifacts(record_run *run)
 {
@@ -377,7 +390,7 @@ static void put_artifacts(record_run *run)
 
         tool_json_text_raw(&run->text, first ? "{" : ",{");
         tool_json_text_member(&run->text, "path", tool_slice(name));
-        if (tool_recorder_failed(run->recorder) || tool_content_put_file(run->ledger, name, &put, &err) < 0) {
+        if (tool_recorder_failed(run->recorder) || put_artifact(run, name, &put, &err) < 0) {
             tool_json_text_member(&run->text, "error", tool_slice(err.text));
             if (!tool_recorder_failed(run->recorder))
                 (void)tool_error_report(&err, run->call->json);
