@@ -217,7 +217,6 @@ static firn_status open_all(record_run *run, firn_error *err)
     if (run->data == NULL)
         return tool_fail(err, FIRN_ENOMEM, "out of memory");
     find_git_sha(run);
-    options.progress = FIRN_PROGRESS_MANUAL;
     status = tool_open_with(run->call, &options, &run->ledger, err);
     if (status == FIRN_OK)
         status = firn_eventfd(run->ledger, &run->event_fd, err);
