@@ -326,7 +326,6 @@ static firn_status open_all(const tool_call *call, append_run *run, firn_error *
     status = tool_signals_start(&run->signal_fd, err);
     if (status < 0)
         return status;
-    options.progress = FIRN_PROGRESS_MANUAL;
     status = tool_open_with(call, &options, &run->ledger, err);
     if (status < 0)
         return status;

@@ -505,7 +505,6 @@ static firn_status import_all(import_run *run, firn_error *err)
         status = tool_open_options(run->call, FIRN_OPEN_WRITE, &options, err);
     if (status < 0)
         return status;
-    options.progress = FIRN_PROGRESS_MANUAL;
     status = tool_open_with(run->call, &options, &run->import.ledger, err);
     if (status == FIRN_OK)
         status = firn_batch_new(run->import.ledger, &run->import.batch, err);

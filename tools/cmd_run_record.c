@@ -2,10 +2,10 @@
 /*
  * cmd_run_record.c — firn run record: run a command, and keep as a run what it prints and how it ends.
  *
- * Happy path: the run is created, the command started with pipes as its standard output and error; one thread waits
- * for output, signals, answers of the ledger and the age of what was collected. Output is passed through before it
- * is looked at. When the command has ended and nobody holds its pipes any more, artifacts are put, and the end of
- * the command and of the run are recorded.
+ * Happy path: a process is forked that waits, the run is created, and the process becomes the command, with pipes as
+ * its standard output and error; one thread waits for output, signals, answers of the ledger and the age of what was
+ * collected. Output is passed through before it is looked at. When the command has ended and nobody holds its pipes any
+ * more, artifacts are put, and the end of the command and of the run are recorded.
  *
  * What can fail: before the command starts, anything is exit code 125 and nothing runs (but a command that cannot
  * be started is 126 or 127, as from a shell, and its run ends FAILED). From then on the command is in charge: a
@@ -15,7 +15,6 @@
  * Why signals that a terminal makes are not forwarded: the command is in the same process group and has them.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,6 +23,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,13 +36,13 @@
 #include "tools/progress.h"
 #include "tools/recorder.h"
 #include "tools/program.h"
+#include "tools/starter.h"
 #include "tools/wire.h"
 
 enum {
     EXIT_NOT_RUNNABLE = 126,
     EXIT_NOT_FOUND = 127,
-    READ_SIZE = 256 * 1024,
-    PIPE_SIZE = 1024 * 1024 /**< Asked for: a command that prints in bursts should not wait for us. */
+    READ_SIZE = 256 * 1024
 };
 
 /** One output of the command. */
@@ -66,6 +66,7 @@ typedef struct record_run {
     sigset_t original; /**< Signals blocked before us, and so in the command. */
     int signal_fd;
     int event_fd;
+    tool_starter starter; /**< Of the command, until it is one. */
     output_pipe outputs[2];
     output_pipe *told;   /**< Of the line being told. */
     firn_time told_time; /**< When it was read. */
@@ -79,7 +80,7 @@ typedef struct record_run {
 
 static firn_status block_signals(record_run *run, firn_error *err)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD};
     sigset_t set;
 
     sigemptyset(&set);
@@ -206,16 +207,16 @@ static firn_status open_all(record_run *run, firn_error *err)
     firn_status status = tool_open_options(
         run->call, tool_option_given(run->call, "create") ? FIRN_OPEN_CREATE : FIRN_OPEN_WRITE, &options, err);
 
+    if (status == FIRN_OK)
+        status = block_signals(run, err);
+    if (status == FIRN_OK)
+        status = tool_starter_fork((const char *const *)run->call->operands, &run->original, &run->starter, err);
     if (status < 0)
         return status;
     run->data = malloc(READ_SIZE);
     if (run->data == NULL)
         return tool_fail(err, FIRN_ENOMEM, "out of memory");
     find_git_sha(run);
-    status = block_signals(run, err);
-    if (status < 0)
-        return status;
-    options.progress = FIRN_PROGRESS_MANUAL;
     status = tool_open_with(run->call, &options, &run->ledger, err);
     if (status == FIRN_OK)
         status = firn_eventfd(run->ledger, &run->event_fd, err);
@@ -226,27 +227,20 @@ static firn_status open_all(record_run *run, firn_error *err)
     return status;
 }
 
-/** Starts the command with two pipes. */
 static firn_status start_command(record_run *run, firn_error *err)
 {
-    tool_spawn_options options = {.in = -1, .out = -1, .err = -1, .blocked = &run->original};
-    firn_status status = tool_pipe(&run->outputs[0].from, &options.out, err);
+    firn_status status;
 
-    if (status == FIRN_OK)
-        status = tool_pipe(&run->outputs[1].from, &options.err, err);
-    if (status == FIRN_OK) {
-        for (int i = 0; i < 2; i++) {
-            (void)fcntl(run->outputs[i].from, F_SETPIPE_SZ, PIPE_SIZE);
-            (void)fcntl(run->outputs[i].from, F_SETFL, O_NONBLOCK);
-        }
-        run->start_ns = tool_now_ns();
-        status = tool_spawn((const char *const *)run->call->operands, &options, &run->pid, err);
-    }
-    if (options.out >= 0)
-        close(options.out);
-    if (options.err >= 0)
-        close(options.err);
-    return status;
+    run->start_ns = tool_now_ns();
+    status = tool_starter_go(&run->starter, run->call->operands[0], err);
+    if (status < 0)
+        return status;
+    run->pid = run->starter.pid;
+    run->outputs[0].from = run->starter.out;
+    run->outputs[1].from = run->starter.err;
+    run->starter.out = -1;
+    run->starter.err = -1;
+    return FIRN_OK;
 }
 
 static void close_output(output_pipe *output)
@@ -313,7 +307,7 @@ static void read_output(record_run *run, output_pipe *output)
     }
 }
 
-/** Forwards what asks us to end, unless a terminal made it, and takes note of the end of the command. */
+/** Forwards signals, unless a terminal made them, and takes note of the end of the command. */
 static void take_signal(record_run *run)
 {
     struct signalfd_siginfo info;
@@ -326,9 +320,11 @@ static void take_signal(record_run *run)
             }
             continue;
         }
-        run->interrupted = (int)info.ssi_signo;
         if (run->pid > 0 && info.ssi_code != SI_KERNEL)
-            kill(run->pid, run->interrupted);
+            kill(run->pid, (int)info.ssi_signo);
+        if (info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2)
+            continue;
+        run->interrupted = (int)info.ssi_signo;
         /* The command is gone; what it left behind may hold its pipes for ever. */
         if (run->pid == 0)
             for (int i = 0; i < 2; i++)
@@ -366,6 +362,18 @@ static void follow_command(record_run *run)
     }
 }
 
+/** Puts a file; nothing that could keep us waiting or never ends, such as a pipe. */
+static firn_status put_artifact(record_run *run, const char *name, firn_content_put_result *out_result, firn_error *err)
+{
+    struct stat facts;
+
+    if (stat(name, &facts) != 0)
+        return tool_fail_os(err, errno, "%s", name);
+    if (!S_ISREG(facts.st_mode))
+        return tool_fail(err, FIRN_EINVAL, "%s: not a file", name);
+    return tool_content_put_file(run->ledger, name, out_result, err);
+}
+
 /** Puts the files named, and tells of each what became of it. */
 static void put_artifacts(record_run *run)
 {
@@ -381,7 +389,7 @@ static void put_artifacts(record_run *run)
 
         tool_json_text_raw(&run->text, first ? "{" : ",{");
         tool_json_text_member(&run->text, "path", tool_slice(name));
-        if (tool_recorder_failed(run->recorder) || tool_content_put_file(run->ledger, name, &put, &err) < 0) {
+        if (tool_recorder_failed(run->recorder) || put_artifact(run, name, &put, &err) < 0) {
             tool_json_text_member(&run->text, "error", tool_slice(err.text));
             if (!tool_recorder_failed(run->recorder))
                 (void)tool_error_report(&err, run->call->json);
@@ -486,7 +494,7 @@ static void tell_run(const record_run *run)
 
 int tool_cmd_run_record(tool_call *call)
 {
-    record_run run = {.call = call, .signal_fd = -1, .event_fd = -1};
+    record_run run = {.call = call, .signal_fd = -1, .event_fd = -1, .starter = TOOL_STARTER_NONE};
     firn_error err;
     firn_status status;
     int code = TOOL_EXIT_NO_RECORDING;
@@ -509,6 +517,7 @@ int tool_cmd_run_record(tool_call *call)
     tell_run(&run);
     code = WIFEXITED(run.end) ? WEXITSTATUS(run.end) : TOOL_EXIT_SIGNAL + WTERMSIG(run.end);
 out:
+    tool_starter_done(&run.starter);
     for (int i = 0; i < 2; i++) {
         close_output(&run.outputs[i]);
         tool_lines_done(&run.outputs[i].lines);

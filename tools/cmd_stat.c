@@ -70,10 +70,28 @@ static void print_cuts(const stat_facts *facts)
         printf("  %-22s%s\n", "DAMAGE", stats->damage.text);
 }
 
+static void print_index(const firn_stats *stats)
+{
+    char time[TOOL_AMOUNT_TEXT_SIZE];
+
+    printf("\nIndex\n");
+    if (stats->index_file_size > 0) {
+        print_size("on disk", stats->index_file_size);
+        print_count("rows on disk", stats->index_file_rows);
+        print_count("merged up to seq", stats->merged_seq);
+    }
+    print_size("in memory", stats->index_size);
+    print_count("rows in memory", stats->delta_rows);
+    print_count("replayed at open", stats->replayed_records);
+    tool_duration_text(stats->replay_ns, time);
+    print_text("replay took", time);
+    if (stats->index_note[0] != '\0')
+        print_text("note", stats->index_note);
+}
+
 static void print_facts(const tool_call *call, const stat_facts *facts)
 {
     const firn_stats *stats = &facts->stats;
-    char time[TOOL_AMOUNT_TEXT_SIZE];
 
     printf("Ledger\n");
     print_text("place", call->ledger);
@@ -99,11 +117,7 @@ static void print_facts(const tool_call *call, const stat_facts *facts)
     print_text("layout guarantee", stats->layout_guarantee ? "yes" : "no: the file system moves what is overwritten");
     if (stats->io_note[0] != '\0')
         print_text("note", stats->io_note);
-    printf("\nIndex\n");
-    print_size("in memory", stats->index_size);
-    print_count("replayed at open", stats->replayed_records);
-    tool_duration_text(stats->replay_ns, time);
-    print_text("replay took", time);
+    print_index(stats);
     print_cuts(facts);
 }
 
@@ -164,6 +178,11 @@ static void json_facts(tool_json *json, const tool_call *call, const stat_facts 
     tool_json_bool_of(json, "layout_guarantee", stats->layout_guarantee != 0);
     tool_json_text_of(json, "io_note", stats->io_note);
     tool_json_number_of(json, "index_size", stats->index_size);
+    tool_json_number_of(json, "index_file_size", stats->index_file_size);
+    tool_json_number_of(json, "index_file_rows", stats->index_file_rows);
+    tool_json_number_of(json, "delta_records", stats->delta_records);
+    tool_json_number_of(json, "delta_rows", stats->delta_rows);
+    tool_json_text_of(json, "index_note", stats->index_note);
     tool_json_number_of(json, "replayed_records", stats->replayed_records);
     tool_json_number_of(json, "replay_ns", stats->replay_ns);
     tool_json_bool_of(json, "was_clean", stats->was_clean != 0);

@@ -22,6 +22,7 @@ typedef struct tool_given {
 typedef struct tool_call {
     const tool_command *command;
     const char *ledger; /**< URL of the ledger. */
+    const char *index_map_size; /**< As typed; NULL: not given. */
     bool json;
     bool verbose;
     const char *values[TOOL_OPTIONS_MAX]; /**< By position in command->options; NULL: not given; "" for flags. */

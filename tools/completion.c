@@ -67,7 +67,7 @@ void tool_help_completion(FILE *file)
           "    COMPREPLY=()\n"
           "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
           "        case ${COMP_WORDS[i]} in\n"
-          "        -l|--ledger) ((i++)) ;;\n"
+          "        -l|--ledger|--index-map-size) ((i++)) ;;\n"
           "        -*) ;;\n"
           "        *) [[ -n $command ]] && { command+=\" ${COMP_WORDS[i]}\"; break; }; command=${COMP_WORDS[i]} ;;\n"
           "        esac\n"

@@ -8,7 +8,7 @@
 #include "tools/oid_map.h"
 #include "tools/sender.h"
 
-/** Contents on their way into a ledger. One thread; the ledger is open with FIRN_PROGRESS_MANUAL. */
+/** Contents on their way into a ledger. One thread. */
 typedef struct tool_import {
     firn_ledger *ledger;
     tool_git *git;

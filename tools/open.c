@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/error.h"
 #include "tools/options.h"
 #include "tools/progress.h"
+#include "tools/values.h"
 
 const char *tool_io_path_text(firn_io_path path)
 {
@@ -55,8 +57,12 @@ firn_status tool_open_options(const tool_call *call, firn_open_mode mode, firn_o
     /* The choices of both options stand in the order of the enums. */
     unsigned io_path = FIRN_IO_AUTO;
     unsigned durable_method = FIRN_DURABLE_AUTO;
+    uint64_t index_map_size = 0;
     firn_status status = FIRN_OK;
 
+    if (call->index_map_size != NULL &&
+        (!tool_parse_size(call->index_map_size, &index_map_size) || index_map_size == 0))
+        return tool_fail(err, FIRN_EINVAL, "--index-map-size: '%s' is not a size (64M, 16G)", call->index_map_size);
     if (has_option(call, "io-path"))
         status = tool_option_choice(call, "io-path", &io_path, err);
     if (status == FIRN_OK && has_option(call, "durable-method"))
@@ -69,6 +75,7 @@ firn_status tool_open_options(const tool_call *call, firn_open_mode mode, firn_o
         .io_path = (firn_io_path)io_path,
         .durable_method = (firn_durable_method)durable_method,
         .trace = call->verbose ? trace_line : NULL,
+        .index_map_size = index_map_size,
     };
     return FIRN_OK;
 }

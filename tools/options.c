@@ -71,6 +71,8 @@ static void take_global(tool_call *call, int position, const char *argument, con
 
     if (strcmp(name, "ledger") == 0)
         call->ledger = argument;
+    else if (strcmp(name, "index-map-size") == 0)
+        call->index_map_size = argument;
     else if (strcmp(name, "json") == 0)
         call->json = true;
     else if (strcmp(name, "verbose") == 0)

@@ -3,17 +3,48 @@
 #include "tools/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "tools/error.h"
 
 /* errno of the first write that failed: stdio keeps only the fact. */
 static int output_errno;
 
+/* Signals that tell of a failed write: the write tells it as well. */
+static const int silenced[] = {SIGPIPE, SIGXFSZ};
+static void (*handlers[sizeof silenced / sizeof silenced[0]])(int);
+
+/** A descriptor that is closed would be given to the next file that is opened, such as one of the ledger's: a file
+    that can be neither read nor written as it should be takes its place, so that using it fails. */
+static void occupy_closed(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDONLY);
+        if (fd == STDIN_FILENO) {
+            (void)close(fd);
+            fd = open("/dev/null", O_WRONLY);
+        }
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 void tool_output_start(void)
 {
-    signal(SIGPIPE, SIG_IGN);
+    occupy_closed();
+    for (size_t i = 0; i < sizeof silenced / sizeof silenced[0]; i++)
+        handlers[i] = signal(silenced[i], SIG_IGN);
+}
+
+void tool_output_restore(void)
+{
+    for (size_t i = 0; i < sizeof silenced / sizeof silenced[0]; i++)
+        (void)signal(silenced[i], handlers[i]);
 }
 
 bool tool_output_flush(void)

@@ -28,6 +28,7 @@ static int prepare(const tool_spawn_options *options, posix_spawn_file_actions_t
             code = posix_spawn_file_actions_adddup2(actions, fds[i], i);
     sigemptyset(&restored);
     sigaddset(&restored, SIGPIPE);
+    sigaddset(&restored, SIGXFSZ);
     if (code == 0)
         code = posix_spawnattr_setsigdefault(attr, &restored);
     if (code == 0)

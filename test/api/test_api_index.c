@@ -254,6 +254,7 @@ static void test_stale(void **state)
     firn_ledger *reader;
     uint64_t merged;
     answers before;
+    char text[128];
     firn_error err;
 
     fill(world, 100);
@@ -268,6 +269,9 @@ static void test_stale(void **state)
     options.mode = FIRN_OPEN_READ;
     options.replay_records_max = before.records - merged - 1;
     EXPECT(FIRN_EBEHIND, err, NULL, firn_open(world->url, &options, &reader, &err));
+    (void)snprintf(text, sizeof text, "the index is %llu records behind, more than %llu",
+                   (unsigned long long)(before.records - merged), (unsigned long long)options.replay_records_max);
+    assert_non_null(strstr(err.text, text));
     options.replay_records_max++;
     OK(err, firn_open(world->url, &options, &reader, &err));
     OK(err, firn_close(reader, &err));

@@ -144,6 +144,99 @@ class Import(tool.Case):
         self.compare()
         self.expect(0, 'verify')
 
+    def count(self):
+        return self.expect(0, '--json', 'stat').json()['records_count']
+
+    def test_odd_names_and_a_large_blob(self):
+        """Names with newline, tab, space, quote, letters of all kinds and no UTF-8, a dangling link, 20 MiB: all equal."""
+        place = os.fsencode(self.repo)
+        for number, name in enumerate((b'new\nline', b'tab\t', b' space ', b'"quo\\ted"', 'gr\u00fc\u00df \u96ea'.encode(),
+                                       b'\xff\xfe', b'-dash', b'.hidden', b'dir\n/in side', b'dir.x', b'dir0')):
+            path = os.path.join(place, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, 'wb') as f:
+                f.write(b'%d' % number)
+        os.chmod(os.path.join(place, b'-dash'), 0o755)
+        os.symlink(b'no\nwhere \xff', os.path.join(place, b'dangling'))
+        os.symlink(b'/', os.path.join(place, b'root'))
+        large = os.urandom(1 << 20) * 20 + b'end'
+        self.commit('m\n\n  \tbody "with" \\ all\n', large=large)
+        self.bring()
+        self.compare()
+        entries = {e.get('name'): e for e in self.manifest(self.events()[0]['payload']['manifest'])}
+        self.assertEqual((entries['-dash']['mode'], entries['dangling']['mode']), ('100755', '120000'))
+        self.assertEqual(entries['large']['digest'], hashlib.sha256(large).hexdigest())
+        before = self.count()
+        self.bring()
+        self.assertEqual(self.count(), before)
+        self.expect(0, 'replay')
+
+    def test_bare_and_elsewhere(self):
+        """A bare repository, one whose path has spaces and a newline, and one of SHA-256 are taken in all the same."""
+        self.commit('one', a=b'1')
+        odd = self.path('odd place\nand "name".git')
+        self.git('clone', '-q', '--bare', self.repo, odd)
+        said = self.expect(0, '--json', 'import', 'git', odd).json()
+        self.assertEqual((said['run_id'], said['commits']), ('git:main', 1))
+        self.compare()
+        self.ledger = self.path('second')
+        self.make()
+        self.repo = self.path('sha256')
+        os.mkdir(self.repo)
+        self.git('init', '-q', '-b', 'main', '--object-format=sha256')
+        self.commit('one', a=b'1', dir__b=b'2')
+        self.bring()
+        self.compare()
+        self.assertEqual(len(self.events()[0]['payload']['sha']), 64)
+
+    def test_nothing_to_take(self):
+        """A repository without a commit has no branch yet: exit code 1, and nothing is appended."""
+        before = self.count()
+        answer = self.expect(1, '--json', 'import', 'git', self.repo)
+        self.assertEqual(answer.error()['status'], 'FIRN_ENOTFOUND')
+        self.assertIn('branch not found: main', answer.error()['message'])
+        self.assertEqual(self.count(), before)
+
+    def test_detached_head(self):
+        """With a detached head --branch says what to take, also beside commits that are on no branch."""
+        self.commit('one', a=b'1')
+        self.git('checkout', '-q', '--detach')
+        self.commit('away', a=b'2')
+        self.assertEqual(self.bring('--branch', 'main')['commits'], 1)
+        self.compare()
+
+    def test_a_damaged_repository(self):
+        """A repository that lacks an object is exit code 1 with its name; what is complete before stays, and later more."""
+        self.commit('one', a=b'1')
+        self.commit('two', a=b'to be lost')
+        name = self.git('rev-parse', 'HEAD:a').decode().strip()
+        path = os.path.join(self.repo, '.git', 'objects', name[:2], name[2:])
+        os.rename(path, path + '.away')
+        answer = self.expect(1, 'import', 'git', self.repo)
+        self.assertIn('git object %s not found' % name, answer.err)
+        self.expect(0, 'verify')
+        os.rename(path + '.away', path)
+        self.bring()
+        self.compare()
+
+    def test_killed_import(self):
+        """An import that was killed is run again and comes to the same end."""
+        for number in range(5):
+            self.commit('commit %d' % number, **{'f%d' % number: os.urandom(300000)})
+        process = tool.start('-l', self.ledger, 'import', 'git', self.repo)
+        # The first file of the log that holds more than its header.
+        deadline = tool.time.monotonic() + tool.PATIENCE
+        while process.poll() is None and not any(os.path.getsize(p) > 4096 for p in self.segments()):
+            self.assertLess(tool.time.monotonic(), deadline)
+        tool.stop(process)
+        while self.firn('put', '-', input='x').code == 5:
+            self.assertLess(tool.time.monotonic(), deadline)
+        self.bring()
+        self.compare()
+        before = self.count()
+        self.bring()
+        self.assertEqual(self.count(), before)
+
     def test_spec(self):
         """The spec of the run is {"branch","git"} as content: the origin without name and password."""
         self.commit('one', a=b'a')

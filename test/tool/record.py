@@ -173,13 +173,17 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         """Files named are content when the command has ended; one that is missing is told and changes no exit code."""
         self.make()
         made = self.path('made')
+        os.mkfifo(self.path('fifo'))
         answer = self.record('sh', '-c', 'printf result >"$0"', made,
-                             options=['--artifact', made, '--artifact', self.path('none')])
+                             options=['--artifact', made, '--artifact', self.path('none'), '--artifact', self.folder,
+                                      '--artifact', self.path('fifo')])
         self.assertEqual(answer.code, 0)
         self.assertIn('none', answer.err)
         rows = self.last()['artifacts']
         self.assertEqual(rows[0], {'path': made, 'digest': hashlib.sha256(b'result').hexdigest(), 'size': 6})
-        self.assertIn('none', rows[1]['error'])
+        for row, path in zip(rows[1:], (self.path('none'), self.folder, self.path('fifo'))):
+            self.assertEqual((list(row), row['path']), (['path', 'error'], path))
+            self.assertIn(path, row['error'])
         self.assertEqual(self.expect(0, 'get', rows[0]['digest']).out, 'result')
 
     def test_spec_agent_and_tags(self):
@@ -274,6 +278,146 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         lines = [int(e['payload']['line']) for e in self.events('R', '--kind', 'stdout')]
         self.assertEqual(lines, list(range(1, len(lines) + 1)))
         self.assertGreater(len(lines), 0)
+
+    def test_what_a_command_took(self):
+        """Peak memory and CPU time are those of the command: not less than it sees, and without what the recorder is."""
+        self.make()
+        script = ('import resource; x = bytearray(64 << 20); x[::4096] = b"1" * len(x[::4096]); sum(range(1000000)); '
+                  'u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_utime + u.ru_stime)')
+        used = float(self.record(PYTHON, '-c', script).out)
+        end = self.last()
+        self.assertGreaterEqual(end['max_rss_bytes'], 64 << 20)
+        self.assertGreaterEqual(end['user_ns'] + end['system_ns'] + 1000000, int(used * 1e9))
+        self.assertEqual(self.show()['summary']['duration_ms'], end['wall_ns'] // 1000000)
+        # A shell needs less than half of what a process with an open ledger needs.
+        answer = self.firn('run', 'record', '--run', 'small', '--', 'sh', '-c', 'grep VmHWM /proc/$PPID/status')
+        recorder = int(answer.out.split()[1]) * 1024
+        self.assertLess(self.events('small')[-1]['payload']['max_rss_bytes'], recorder / 2)
+
+    def test_standard_descriptors_that_are_closed(self):
+        """Without standard output, input or error nothing of the ledger is taken for them, and all is recorded."""
+        self.make()
+        for number, closed in enumerate(('<&-', '>&-', '2>&-', '<&- >&- 2>&-')):
+            done = subprocess.run(['sh', '-c', 'exec "$@" ' + closed, 'sh', tool.FIRN, '-l', self.ledger, 'run', 'record',
+                                   '--run', str(number), '--', 'sh', '-c', 'echo out; echo err >&2; exit 5'],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=tool.environment)
+            self.assertEqual(done.returncode, 5 if '>' not in closed.replace('2>', '') else done.returncode)
+            self.assertEqual(self.show(str(number))['status'], 'FAILED')
+            subprocess.run(['sh', '-c', 'exec "$@" ' + closed, 'sh', tool.FIRN, '-l', self.ledger, 'put', __file__],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=tool.environment)
+        self.assertEqual(self.output('stdout', '0'), b'out\n')
+        self.expect(0, 'verify')
+
+    def test_second_recorder(self):
+        """While a recorder runs a second one is refused with 125 and runs nothing; readers see the run grow."""
+        self.make()
+        process = tool.start('-l', self.ledger, 'run', 'record', '--run', 'R', '--', 'sh', '-c', 'echo ready; cat')
+        try:
+            self.assertEqual(tool.line_of(process), b'ready\n')
+            mark = self.path('mark')
+            answer = self.firn('--json', 'run', 'record', '--', 'touch', mark)
+            self.assertEqual((answer.code, answer.error()['status']), (125, 'FIRN_EBUSY'))
+            self.assertIn('recording could not start', answer.error()['message'])
+            self.assertFalse(os.path.exists(mark))
+            process.stdin.close()
+            self.assertEqual(process.wait(tool.PATIENCE), 0)
+        finally:
+            tool.stop(process)
+        self.assertEqual(self.show()['status'], 'COMPLETED')
+
+    def test_more_signals(self):
+        """USR1 reaches the command and asks for no end: the run is COMPLETED."""
+        self.make()
+        script = 'trap "echo usr1; exit 0" USR1; echo ready; while :; do sleep 0.02; done'
+        process = tool.start('-l', self.ledger, 'run', 'record', '--run', 'R', '--', 'sh', '-c', script)
+        try:
+            self.assertEqual(tool.line_of(process), b'ready\n')
+            process.send_signal(signal.SIGUSR1)
+            self.assertEqual(tool.line_of(process), b'usr1\n')
+            self.assertEqual(process.wait(tool.PATIENCE), 0)
+        finally:
+            tool.stop(process)
+        self.assertEqual(self.show()['status'], 'COMPLETED')
+
+    def test_signals_stay_as_they_are(self):
+        """What is ignored or blocked around the recorder is so in the command, and nothing else is."""
+        self.make()
+        script = 'grep -E "^Sig(Blk|Ign)" /proc/self/status'
+        for ignored in ('', 'trap "" PIPE USR1; '):
+            shell = ignored + 'exec "$@"'
+            alone = subprocess.run(['sh', '-c', shell, 'sh', 'sh', '-c', script], stdout=subprocess.PIPE)
+            recorded = subprocess.run(['sh', '-c', shell, 'sh', tool.FIRN, '-l', self.ledger, 'run', 'record', '--', 'sh',
+                                       '-c', script], stdout=subprocess.PIPE, env=tool.environment)
+            self.assertEqual(recorded.stdout, alone.stdout)
+
+    def test_left_behind(self):
+        """A process left behind that holds the output is waited for; TERM ends that, with the command's exit code."""
+        self.make()
+        script = 'sleep 1000 & echo $!; exit 3'
+        process = tool.start('-l', self.ledger, 'run', 'record', '--run', 'R', '--', 'sh', '-c', script)
+        left = None
+        try:
+            left = int(tool.line_of(process))
+            # The recorder has seen the end of the shell, at the latest, when it is a zombie no more.
+            deadline = time.monotonic() + tool.PATIENCE
+            while os.path.exists('/proc/%d/task/%d/children' % (process.pid, process.pid)) and \
+                    open('/proc/%d/task/%d/children' % (process.pid, process.pid)).read().strip():
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(tool.PATIENCE), 3)
+        finally:
+            tool.stop(process)
+            if left is not None:
+                os.kill(left, signal.SIGKILL)
+        self.assertEqual((self.show()['status'], self.last()['exit_code']), ('CANCELLED', 3))
+
+    def goes_on(self, script, lines, *wrap, **options):
+        """Records a command under which the ledger fails: output and exit code are its own, the failure is told once."""
+        done = subprocess.run([*wrap, tool.FIRN, '-l', self.ledger, 'run', 'record', '--run', 'R', '--', PYTHON, '-c',
+                               script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=tool.environment,
+                              timeout=tool.PATIENCE)
+        self.assertEqual(done.returncode, 3, done.stderr[-500:])
+        self.assertEqual(len(done.stdout.splitlines()), lines)
+        self.assertEqual(done.stderr.count(b'recording stopped, the command goes on'), 1, done.stderr)
+
+    def test_a_limit_on_files(self):
+        """A limit on the size of files, whose signal would end the recorder, is a failing ledger like any other."""
+        self.expect(0, 'init', '--segment-size', '64K')
+        self.goes_on('import sys\nfor i in range(60000): print(i, "x" * 40)\nsys.exit(3)', 60000,
+                     'bash', '-c', 'ulimit -f 100; exec "$@"', 'bash')
+        self.assertEqual(self.show()['status'], 'RUNNING')
+        self.expect(0, 'verify')
+
+    def test_ledger_removed(self):
+        """The ledger's folder is removed under the recorder: the command goes on to its end."""
+        self.expect(0, 'init', '--segment-size', '64K')
+        script = ('import shutil, sys\nshutil.rmtree(%r)\nfor i in range(60000): print(i, "x" * 40)\nsys.exit(3)'
+                  % self.ledger)
+        self.goes_on(script, 60000)
+
+    @unittest.skipUnless(os.geteuid() == 0, 'mounting needs root')
+    def test_full_disk(self):
+        """The disk of the ledger fills up: the command goes on, and what was durable before is there."""
+        place = self.path('place')
+        os.mkdir(place)
+        done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', place], stderr=subprocess.PIPE)
+        if done.returncode != 0:
+            self.skipTest('mounting is not possible here: ' + done.stderr.decode().strip())
+        self.addCleanup(subprocess.run, ['umount', '--lazy', place], check=False)
+        self.ledger = os.path.join(place, 'ledger')
+        self.make()
+        self.goes_on('import sys\nfor i in range(60000): print(i, "x" * 40)\nsys.exit(3)', 60000)
+        self.assertEqual(self.show()['status'], 'RUNNING')
+        lines = [e['payload']['line'] for e in self.events('R', '--kind', 'stdout')]
+        self.assertEqual(lines, ['%d %s' % (i, 'x' * 40) for i in range(len(lines))])
+        self.assertGreater(len(lines), 0)
+        self.expect(0, 'verify')
+        subprocess.run(['mount', '-o', 'remount,ro', place], check=True)
+        mark = self.path('mark')
+        answer = self.firn('--json', 'run', 'record', '--', 'touch', mark)
+        self.assertEqual((answer.code, answer.error()['status']), (125, 'FIRN_EACCES'))
+        self.assertFalse(os.path.exists(mark))
 
     def test_failing_ledger(self):
         """A ledger that fails under way is told once; the command goes on to its end and its exit code is kept."""

@@ -226,7 +226,7 @@ typedef struct firn_verify_options {
 typedef struct firn_report {
     size_t struct_size; /**< Set by the caller. */
     uint64_t segments;  /**< Segments read. */
-    uint64_t groups;
+    uint64_t groups;    /**< 0 of a replay, which does not see them. */
     uint64_t batches;
     uint64_t records;
     uint64_t bytes;     /**< Bytes read. */
