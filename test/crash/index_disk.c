@@ -31,6 +31,7 @@ enum {
 typedef struct state {
     unsigned refs;
     bool spoilt;
+    bool disowned; /* Its mark was set to what is not in the history. */
     frn_index_mark mark;
     uint8_t *rows;
     size_t size;
@@ -337,7 +338,7 @@ static firn_status instance_merge(frn_index *index, frn_index_mark_fn fn, void *
     firn_status status;
 
     assert(!in->read_only);
-    if (dice_chance(&home->dice, MERGE_FAILS_IN)) {
+    if (home->worse && dice_chance(&home->dice, MERGE_FAILS_IN)) {
         return frn_fail(err, FIRN_ENOSPC, "merge: there is no room, as the dice will have it");
     }
     status = frn_index_view_open(in->rows, in->mark.seq, &view, err);
@@ -491,7 +492,7 @@ index_left index_disk_look(const disk *d, frn_index_mark *out_mark)
         return INDEX_SPOILT;
     }
     *out_mark = home->newest->mark;
-    return home->forked && home->newest == home->fork ? INDEX_FORKED : INDEX_STATE;
+    return (home->forked && home->newest == home->fork) || home->newest->disowned ? INDEX_FORKED : INDEX_STATE;
 }
 
 void index_disk_opened(disk *d, uint64_t incarnation, uint64_t durable)
@@ -511,13 +512,14 @@ void index_disk_opened(disk *d, uint64_t incarnation, uint64_t durable)
     }
 }
 
-void index_disk_set_mark(disk *d, uint64_t seq, uint64_t incarnation)
+void index_disk_set_mark(disk *d, uint64_t seq, uint64_t incarnation, index_left left)
 {
     index_disk *home = index_disk_of(d);
     state *made = state_new(&home->newest->mark);
 
     made->mark.seq = seq;
     made->mark.incarnation = incarnation;
+    made->disowned = left == INDEX_FORKED;
     made->size = made->capacity = home->newest->size;
     made->rows = disk_need(malloc(made->size + 1));
     memcpy(made->rows, home->newest->rows, made->size);

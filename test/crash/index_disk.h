@@ -26,7 +26,8 @@ typedef enum index_left {
     INDEX_FORKED   /**< One of a history that ended. */
 } index_left;
 
-/** Gives d an empty place for an index. worse: crashes may leave something worse than a committed state. */
+/** Gives d an empty place for an index. worse: crashes may leave something worse than a committed state, and merges may
+    find no room. */
 void index_disk_add(disk *d, bool worse);
 /** Opens and removes the index of d. It lives as long as d. */
 frn_index_place index_disk_place(disk *d);
@@ -35,7 +36,7 @@ frn_index_place index_disk_place(disk *d);
 index_left index_disk_look(const disk *d, frn_index_mark *out_mark);
 /** The ledger was opened for writing: in this incarnation, with so much durable. */
 void index_disk_opened(disk *d, uint64_t incarnation, uint64_t durable);
-/** Makes the mark of what is there another one, rows and all else as they are. */
-void index_disk_set_mark(disk *d, uint64_t seq, uint64_t incarnation);
+/** Makes the mark of what is there another one, rows and all else as they are; left: as what it shall be looked at. */
+void index_disk_set_mark(disk *d, uint64_t seq, uint64_t incarnation, index_left left);
 
 #endif

@@ -214,7 +214,7 @@ static void recover_world(sweep *s, world *w, uint64_t incarnation, unsigned dep
     count = world_check_log(w);
     check_cut_cursor(w, incarnation, count);
     model_truncate(w->m, count);
-    if (dice_chance(&s->dice, 4)) {
+    if (dice_chance(&s->dice, 4) || s->every_row) {
         world_check_rows(w, count);
     }
     if (depth < CRASH_DEPTH_MAX && dice_chance(&s->dice, 4)) {
