@@ -361,9 +361,9 @@ static void ask_run_lists(paper *p)
                                 .created_to = firn_time_of_ns(history_run_ns(6))});
     list_runs(p, "by all",
               (firn_run_filter){.spec_digest = digest, .agent_name = S("agent 1"), .statuses = UINT32_C(0xe)});
-    (void)said_ok(p, firn_run_list_open(p->view, &(firn_run_filter){sizeof(firn_run_filter), .cursor = S("none")}, &list,
-                                        &err),
-                  &err);
+    (void)said_ok(
+        p, firn_run_list_open(p->view, &(firn_run_filter){sizeof(firn_run_filter), .cursor = S("none")}, &list, &err),
+        &err);
 }
 
 static void walk_events(paper *p, const char *run_id, const char *what, firn_run_events_options options)
@@ -500,7 +500,8 @@ _Static_assert(sizeof askers / sizeof askers[0] + 1 == sizeof answers_asked / si
 const char *const answers_not_asked[] = {
     /* They change the ledger, or collect what will. */
     "firn_append firn_append_submit firn_key_age_set",
-    "firn_batch_new firn_batch_free firn_batch_reset firn_batch_count firn_batch_event firn_batch_expect firn_batch_key "
+    "firn_batch_new firn_batch_free firn_batch_reset firn_batch_count firn_batch_event firn_batch_expect "
+    "firn_batch_key "
     "firn_batch_commit firn_batch_submit",
     "firn_content_put firn_content_put_submit firn_batch_content_put firn_content_writer_open "
     "firn_content_writer_write firn_content_writer_finish firn_content_writer_close",

@@ -9,8 +9,8 @@
 
 #include "test/api/api.h"
 
-/** Asks everything. url: of the ledger. any_ledger: leaves out what is random in a ledger, the names of uploads, so that
-    ledgers can be compared that were written by different processes. The text is the caller's, from malloc(). */
+/** Asks everything. url: of the ledger. any_ledger: leaves out what is random in a ledger, the names of uploads, so
+   that ledgers can be compared that were written by different processes. The text is the caller's, from malloc(). */
 char *answers_ask(firn_ledger *ledger, const char *url, bool any_ledger);
 
 /** Names of public functions that the questions call, a line each question, names apart by blanks; NULL ends them. */

@@ -16,9 +16,9 @@
 #include "test/disk/effect.h"
 
 enum {
-    WORSE_IN = 24,        /* A power cut in so many leaves something worse, */
-    WORSE_IN_FORKED = 4,  /* and one in so many where there are rows of a history that ended. */
-    FORK_IN = 3,          /* A crash in so many remembers rows that are not durable, should it take them back. */
+    WORSE_IN = 24,       /* A power cut in so many leaves something worse, */
+    WORSE_IN_FORKED = 4, /* and one in so many where there are rows of a history that ended. */
+    FORK_IN = 3,         /* A crash in so many remembers rows that are not durable, should it take them back. */
     MERGE_FAILS_IN = 16
 };
 
@@ -44,10 +44,10 @@ typedef struct index_disk {
     disk_companion base;
     bool worse;
     dice dice;
-    state *older;  /* What a power cut may leave as well as newest. NULL: no index. */
-    state *newest; /* NULL: no index. */
-    state *fork;   /* Rows that were allocated and not durable at a crash; NULL: none. */
-    bool forked;   /* The history went on without them. */
+    state *older;         /* What a power cut may leave as well as newest. NULL: no index. */
+    state *newest;        /* NULL: no index. */
+    state *fork;          /* Rows that were allocated and not durable at a crash; NULL: none. */
+    bool forked;          /* The history went on without them. */
     uint64_t incarnation; /* Of the ledger that is open for writing; 0: none. */
     instance *writer;     /* What is open for writing. */
 } index_disk;
@@ -205,8 +205,8 @@ static void leave_worse(index_disk *made)
 
 static disk_companion *cut(const disk_companion *companion, const disk_cut_plan *plan)
 {
-    index_disk *made = copy((const index_disk *)companion, plan->seed ^ (uint64_t)plan->how << 56 ^
-                                                               (uint64_t)plan->sector << 40 ^ plan->number);
+    index_disk *made = copy((const index_disk *)companion,
+                            plan->seed ^ (uint64_t)plan->how << 56 ^ (uint64_t)plan->sector << 40 ^ plan->number);
 
     if (plan->how == DISK_CUT_ALL || (plan->how != DISK_CUT_NONE && dice_chance(&made->dice, 2))) {
         leave(made, state_ref(made->newest));

@@ -7,9 +7,9 @@
  * commit. So the death of a process leaves the newest state, and a power cut that one or the state before; during a
  * commit it may be the one before that. Rows and mark go together: nothing in between is ever left.
  *
- * By dice a crash leaves something worse, that an index may be whatever the log is: nothing at all, an index that cannot
- * be read, or one of a history that was taken back: rows that were allocated and not durable when a process died, under
- * a mark that was true until the log forked below it. Of those the log must not believe a word.
+ * By dice a crash leaves something worse, that an index may be whatever the log is: nothing at all, an index that
+ * cannot be read, or one of a history that was taken back: rows that were allocated and not durable when a process
+ * died, under a mark that was true until the log forked below it. Of those the log must not believe a word.
  */
 #ifndef TEST_CRASH_INDEX_DISK_H
 #define TEST_CRASH_INDEX_DISK_H

@@ -203,8 +203,8 @@ static void test_mark_ahead_is_damage(void **state)
     }
 }
 
-/* The mark names an incarnation that the ledger never had, at a seq behind, at and ahead of the end: no witness, and its
-   rows are not believed. */
+/* The mark names an incarnation that the ledger never had, at a seq behind, at and ahead of the end: no witness, and
+   its rows are not believed. */
 static void test_mark_of_an_unknown_incarnation(void **state)
 {
     rig r;
@@ -279,8 +279,10 @@ static void test_mark_behind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mark_tells_of_a_lost_tail),      cmocka_unit_test(test_mark_ahead_is_damage),
-        cmocka_unit_test(test_mark_of_an_unknown_incarnation), cmocka_unit_test(test_mark_of_an_ended_incarnation),
+        cmocka_unit_test(test_mark_tells_of_a_lost_tail),
+        cmocka_unit_test(test_mark_ahead_is_damage),
+        cmocka_unit_test(test_mark_of_an_unknown_incarnation),
+        cmocka_unit_test(test_mark_of_an_ended_incarnation),
         cmocka_unit_test(test_mark_behind),
     };
     int failed = cmocka_run_group_tests_name("marks", tests, NULL, NULL);

@@ -324,9 +324,9 @@ static void test_seed_decides_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_n2_three_documents),  cmocka_unit_test(test_n10_linear_appends_outstanding),
-        cmocka_unit_test(test_cross_store_batches), cmocka_unit_test(test_every_short_history), cmocka_unit_test(test_every_crash_of_recovery),
-        cmocka_unit_test(test_seed_decides_all),
+        cmocka_unit_test(test_n2_three_documents),      cmocka_unit_test(test_n10_linear_appends_outstanding),
+        cmocka_unit_test(test_cross_store_batches),     cmocka_unit_test(test_every_short_history),
+        cmocka_unit_test(test_every_crash_of_recovery), cmocka_unit_test(test_seed_decides_all),
     };
     int failed = cmocka_run_group_tests_name("small histories", tests, NULL, NULL);
 

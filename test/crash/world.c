@@ -97,9 +97,8 @@ static void check_index(world *w, index_left left, const frn_index_mark *mark, c
 
     world_counted.left[left]++;
     world_counted.behind += believed && mark->seq > 0 && mark->seq < stats->durable_seq ? 1 : 0;
-    trace("index: %s, mark %llu of incarnation %llu, replayed %llu", stats->index_note,
-          (unsigned long long)mark->seq, (unsigned long long)mark->incarnation,
-          (unsigned long long)stats->replayed_records);
+    trace("index: %s, mark %llu of incarnation %llu, replayed %llu", stats->index_note, (unsigned long long)mark->seq,
+          (unsigned long long)mark->incarnation, (unsigned long long)stats->replayed_records);
     if (believed && mark->seq > stats->durable_seq) {
         violation("rows up to seq %llu were merged, the log ends at %llu", (unsigned long long)mark->seq,
                   (unsigned long long)stats->durable_seq);

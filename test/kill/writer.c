@@ -18,7 +18,7 @@ enum {
     OUTSTANDING = 12,
     BUSY_WAIT_US = 500,
     OPEN_WAITS_MAX = 1000,
-    BATCHES_TO_NOTE = 8, /* From one note about merges to the next. */
+    BATCHES_TO_NOTE = 8,   /* From one note about merges to the next. */
     BUSY_WAITS_MAX = 20000 /* Ten seconds: the kernel finishes what a dead ring had in flight long before. */
 };
 
