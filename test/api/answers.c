@@ -499,7 +499,7 @@ _Static_assert(sizeof askers / sizeof askers[0] + 1 == sizeof answers_asked / si
 
 const char *const answers_not_asked[] = {
     /* They change the ledger, or collect what will. */
-    "firn_append firn_append_submit firn_key_age_set",
+    "firn_append firn_append_submit firn_key_age_set firn_key_age_set_submit",
     "firn_batch_new firn_batch_free firn_batch_reset firn_batch_count firn_batch_event firn_batch_expect "
     "firn_batch_key "
     "firn_batch_commit firn_batch_submit",
