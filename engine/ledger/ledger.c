@@ -63,6 +63,10 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     if (status == FIRN_OK && seam->index_folder != NULL) {
         house->index_folder = frn_strdup(seam->heap, seam->index_folder);
         status = house->index_folder == NULL ? frn_fail(err, FIRN_ENOMEM, "ledger") : FIRN_OK;
+        house->index_place = frn_rows_folder(house);
+    }
+    if (seam->index_place != NULL) {
+        house->index_place = *seam->index_place;
     }
     if (status != FIRN_OK) {
         house_free(house);

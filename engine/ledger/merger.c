@@ -95,7 +95,7 @@ static void hold_or_let_go(frn_merger *merger)
     bool held;
 
     do {
-        held = merger->threads && !atomic_load(&merger->failing) && !atomic_load(&merger->stopping) &&
+        held = !atomic_load(&merger->failing) && !atomic_load(&merger->stopping) &&
                is_behind(merger, frn_log_durable(log), 1);
         frn_log_hold(log, held);
     } while (held && !is_behind(merger, frn_log_durable(log), 1));
@@ -143,7 +143,6 @@ firn_status frn_merger_start(frn_merger *merger, firn_ledger *ledger, const firn
     merger->records_wanted = RECORDS_WANTED < merger->records_max / 2 ? RECORDS_WANTED : (merger->records_max + 1) / 2;
     merger->bytes_max = options->replay_bytes_max;
     merger->bytes_wanted = 64 * MIB < merger->bytes_max / 2 ? 64 * MIB : (merger->bytes_max + 1) / 2;
-    merger->threads = threads;
     atomic_store(&merger->merged_seq, mark.seq);
     atomic_store(&merger->merged_bytes, frn_log_bytes_written(ledger->log));
     merger->ledger = ledger;
@@ -172,7 +171,7 @@ void frn_merger_stop(frn_merger *merger)
 
 void frn_merger_moved(frn_merger *merger, uint64_t durable)
 {
-    if (merger->ledger == NULL || !merger->threads || !is_wanted(merger, durable)) {
+    if (merger->ledger == NULL || !is_wanted(merger, durable)) {
         return;
     }
     if (is_behind(merger, durable, 2)) {
@@ -189,7 +188,13 @@ bool frn_merger_step(frn_merger *merger)
 {
     bool merged = false;
 
-    return merger->ledger != NULL && merge(merger, &merged) == FIRN_OK && merged;
+    if (merger->ledger == NULL || merge(merger, &merged) != FIRN_OK) {
+        merged = false;
+    }
+    if (merger->ledger != NULL) {
+        hold_or_let_go(merger);
+    }
+    return merged;
 }
 
 void frn_merger_stat(const frn_merger *merger, firn_stats *stats)

@@ -13,7 +13,6 @@ typedef struct frn_merger {
     uint64_t records_max;    /**< at so many appends wait. */
     uint64_t bytes_wanted;
     uint64_t bytes_max;
-    bool threads;
     frn_thread thread;
     frn_word work; /**< Changes when there may be something to merge, and to stop. */
     atomic_bool asleep;

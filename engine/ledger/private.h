@@ -35,7 +35,8 @@ typedef struct frn_house {
     frn_ground *ground; /**< NULL: the seam is somebody else's. */
     frn_driver driver;
     firn_options options;  /**< Read, defaults filled in. */
-    char *index_folder;    /**< NULL: the index is in memory only. */
+    char *index_folder;    /**< NULL: there is no such folder. */
+    frn_index_place index_place; /**< Of the index on disk; all zero: it is in memory only. */
     bool index_asked;      /**< The index on disk was opened, or could not be. */
     bool index_on_disk;    /**< core.index is one. */
     firn_error index_error; /**< Why it could not be opened; else status FIRN_OK. */
@@ -63,6 +64,9 @@ firn_status frn_ledger_follow(firn_ledger *ledger, firn_error *err) FIRN_NODISCA
 void frn_rows_witness(void *arg, const uint8_t *ledger_id, uint64_t *out_seq, uint64_t *out_incarnation);
 /** The log is open: makes the index hold the rows of all that is durable. See firn_open() for statuses. */
 firn_status frn_rows_build(frn_house *house, firn_error *err) FIRN_NODISCARD;
+
+/** The place of an index that is kept in house->index_folder. */
+frn_index_place frn_rows_folder(frn_house *house);
 
 /** Removes the index on disk, which cannot be believed: the next open builds it anew. The rows are gone. */
 void frn_rows_discard(frn_house *house);

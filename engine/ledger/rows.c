@@ -39,6 +39,22 @@ static frn_index_options index_options(const frn_house *house)
                                .view_age_max_ns = house->options.view_age_max_ns};
 }
 
+static firn_status folder_open(void *arg, frn_heap *heap, const frn_lmdb_options *options, frn_index **out_index,
+                               firn_error *err)
+{
+    return frn_index_open_lmdb(heap, ((const frn_house *)arg)->index_folder, options, out_index, err);
+}
+
+static firn_status folder_remove(void *arg, firn_error *err)
+{
+    return frn_index_remove_lmdb(((const frn_house *)arg)->index_folder, err);
+}
+
+frn_index_place frn_rows_folder(frn_house *house)
+{
+    return (frn_index_place){.open = folder_open, .remove = folder_remove, .arg = house};
+}
+
 static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn_error *err)
 {
     frn_lmdb_options options = {
@@ -50,7 +66,7 @@ static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn
     firn_status status;
 
     memcpy(options.ledger_id, ledger_id, sizeof options.ledger_id);
-    status = frn_index_open_lmdb(house->core.heap, house->index_folder, &options, &house->core.index, err);
+    status = house->index_place.open(house->index_place.arg, house->core.heap, &options, &house->core.index, err);
     if (status == FIRN_OK) {
         house->index_on_disk = true;
     }
@@ -63,7 +79,7 @@ void frn_rows_witness(void *arg, const uint8_t *ledger_id, uint64_t *out_seq, ui
     frn_index_mark mark;
     firn_status status;
 
-    if (!house->index_asked && house->index_folder != NULL) {
+    if (!house->index_asked && house->index_place.open != NULL) {
         house->index_asked = true;
         status = open_on_disk(house, ledger_id, &house->index_error);
         if (status == FIRN_OK) {
@@ -89,7 +105,7 @@ void frn_rows_discard(frn_house *house)
     firn_error err;
 
     drop(house);
-    if (frn_index_remove_lmdb(house->index_folder, &err) < 0) {
+    if (house->index_place.remove(house->index_place.arg, &err) < 0) {
         frn_trace_say(&house->core.trace, "the index is not removed: %s", err.text);
     }
 }
@@ -112,7 +128,7 @@ static firn_status begin_anew(frn_house *house, const char *why, firn_error *err
         return open_in_memory(house, err);
     }
     note(house, "is built anew", why);
-    status = frn_index_remove_lmdb(house->index_folder, err);
+    status = house->index_place.remove(house->index_place.arg, err);
     if (status == FIRN_OK) {
         status = open_on_disk(house, frn_log_id(house->core.log), err);
     }
@@ -132,7 +148,7 @@ static firn_status choose(frn_house *house, firn_error *err)
     firn_status status = house->index_error.status;
     frn_index_mark mark;
 
-    if (house->index_folder == NULL) {
+    if (house->index_place.open == NULL) {
         return open_in_memory(house, err);
     }
     if (status == FIRN_OK) {

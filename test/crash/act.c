@@ -203,6 +203,48 @@ static void reopen(world *w)
     }
 }
 
+void world_merge(world *w)
+{
+    firn_stats stats = {.struct_size = sizeof stats};
+    size_t count = w->m->floor;
+    bool merged = frn_ledger_step_merge(w->ledger);
+    firn_error err;
+
+    if (firn_stat(w->ledger, &stats, &err) != FIRN_OK) {
+        violation("stat: %s", err.text);
+    }
+    if (merged) {
+        world_counted.merges++;
+        trace("merged up to %llu", (unsigned long long)stats.merged_seq);
+    }
+    if (stats.merged_seq > stats.durable_seq) {
+        violation("rows up to seq %llu are merged, durable is %llu", (unsigned long long)stats.merged_seq,
+                  (unsigned long long)stats.durable_seq);
+    }
+    while (count < w->m->count && w->m->batches[count].first_seq <= stats.merged_seq) {
+        count++;
+    }
+    w->m->floor = count;
+}
+
+void world_pay(world *w)
+{
+    uint64_t most = w->with->options.replay_records_max;
+    firn_stats stats = {.struct_size = sizeof stats};
+    firn_error err;
+
+    if (!w->with->indexed || most == 0) {
+        return;
+    }
+    if (firn_stat(w->ledger, &stats, &err) != FIRN_OK) {
+        violation("stat: %s", err.text);
+    }
+    if (stats.allocated_seq - stats.merged_seq + MODEL_RECORDS_MAX > most) {
+        sync_all(w);
+        world_merge(w);
+    }
+}
+
 void world_act(world *w, bool reopens)
 {
     uint64_t roll = dice_roll(&w->dice, 100);
@@ -233,6 +275,9 @@ void world_act(world *w, bool reopens)
     } else if (reopens) {
         disk_controls_of(w->d)->space_limited = false;
         reopen(w);
+    }
+    if (w->with->indexed && dice_chance(&w->merge_dice, w->with->merge_in)) {
+        world_merge(w);
     }
     world_poll(w);
 }

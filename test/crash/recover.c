@@ -214,7 +214,7 @@ static void recover_world(sweep *s, world *w, uint64_t incarnation, unsigned dep
     count = world_check_log(w);
     check_cut_cursor(w, incarnation, count);
     model_truncate(w->m, count);
-    if (dice_chance(&s->dice, 4)) {
+    if (dice_chance(&s->dice, 4) || s->every_row) {
         world_check_rows(w, count);
     }
     if (depth < CRASH_DEPTH_MAX && dice_chance(&s->dice, 4)) {
@@ -241,13 +241,17 @@ static void recover(sweep *s, disk *d, const model *m, uint64_t incarnation, uns
     sweep_place outer = place;
     disk_controls *controls = disk_controls_of(d);
     crash_point again = {.sweep = s, .incarnation = incarnation, .depth = depth + 1, .steps_in = 6, .states_mean = 2};
+    uint64_t with_index = 0;
     uint64_t hash;
     model fork;
     world w;
 
     /* The same disk under the same claims was checked already: no state of its own. */
     hash = disk_hash(d);
-    if (!seen_add(s->seen, claims(hash, m))) {
+    if (disk_companion_of(d) != NULL) {
+        with_index = disk_companion_of(d)->hash(disk_companion_of(d));
+    }
+    if (!seen_add(s->seen, claims(hash ^ with_index, m))) {
         disk_free(d);
         s->repeated++;
         return;

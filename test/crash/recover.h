@@ -23,6 +23,7 @@ typedef struct sweep {
     seen *disks;       /**< Of disks alone. */
     uint64_t states;   /**< Checked so far in this history. */
     uint64_t repeated; /**< Made once more, and skipped. */
+    bool every_row;    /**< Answers from the rows are checked in each state, not only now and then. */
     bool every_second; /**< Crash each first recovery at each of its steps, every state. */
     uint64_t second;   /**< Of these, crashes during the recovery from a crash. */
 } sweep;

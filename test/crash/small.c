@@ -24,12 +24,14 @@ typedef struct rig {
 static seen seen_states;
 static seen seen_disks;
 
-static void rig_up(rig *r, uint64_t seed, bool every)
+static void rig_up_with(rig *r, uint64_t seed, bool every, bool indexed)
 {
     firn_error err;
 
     memset(r, 0, sizeof *r);
     r->with = settings_of(seed);
+    r->with.indexed = indexed;
+    r->with.options.replay_records_max = 0;
     r->with.options.outstanding_max = 128;
     r->sweep = (sweep){.with = &r->with, .dice = dice_of(seed), .seen = &seen_states, .disks = &seen_disks};
     r->at = (crash_point){.sweep = &r->sweep, .m = &r->m, .every = every};
@@ -42,6 +44,11 @@ static void rig_up(rig *r, uint64_t seed, bool every)
     r->at.incarnation = r->w.incarnation;
     disk_controls_of(r->w.d)->step = crash_step;
     disk_controls_of(r->w.d)->step_arg = &r->at;
+}
+
+static void rig_up(rig *r, uint64_t seed, bool every)
+{
+    rig_up_with(r, seed, every, seed % 3 != 0);
 }
 
 static void rig_down(rig *r)
@@ -121,7 +128,7 @@ static void test_n10_linear_appends_outstanding(void **state)
 }
 
 enum {
-    OPERATIONS = 11
+    OPERATIONS = 12
 };
 
 static void conflict(world *w)
@@ -154,6 +161,34 @@ static void cross(world *w)
     request->verbs[3] = (model_verb){.kind = MODEL_END, .subject = run, .first = FIRN_RUN_COMPLETED};
     request->verbs[4] = (model_verb){.kind = MODEL_PROMOTE, .subject = 1, .first = 3};
     world_submit(w, request, true);
+}
+
+/* A batch over all stores, then another, with merges before, between and behind: in every crash state all of a batch is
+   in the answers of every store, or nothing. */
+static void test_cross_store_batches(void **state)
+{
+    uint64_t states = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        rig r;
+
+        rig_up_with(&r, seed, true, seed != 2);
+        r.sweep.every_row = true;
+        world_commit(&r.w, events(1, 1, 30, 1));
+        for (unsigned round = 0; round < 2; round++) {
+            cross(&r.w);
+            while (r.w.live > 0) {
+                (void)frn_ledger_step_drive(r.w.ledger);
+                world_poll(&r.w);
+            }
+            world_merge(&r.w);
+        }
+        states += r.sweep.states;
+        rig_down(&r);
+    }
+    print_message("%llu states, every batch across the stores whole or absent\n", (unsigned long long)states);
+    assert_true(states > 300);
 }
 
 static void reopen(rig *r)
@@ -206,6 +241,9 @@ static void operate(rig *r, unsigned operation)
     case 9:
         cross(w);
         break;
+    case 10:
+        world_merge(w);
+        break;
     default:
         reopen(r);
         break;
@@ -221,7 +259,7 @@ static void test_every_short_history(void **state)
     for (unsigned i = 0; i < OPERATIONS * OPERATIONS; i++) {
         rig r;
 
-        rig_up(&r, 1 + i % 7, true);
+        rig_up_with(&r, 1 + i % 7, true, i / OPERATIONS == 10 || i % OPERATIONS == 10 || i % 3 == 0);
         place.action = i;
         operate(&r, i / OPERATIONS);
         operate(&r, i % OPERATIONS);
@@ -286,9 +324,9 @@ static void test_seed_decides_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_n2_three_documents),  cmocka_unit_test(test_n10_linear_appends_outstanding),
-        cmocka_unit_test(test_every_short_history), cmocka_unit_test(test_every_crash_of_recovery),
-        cmocka_unit_test(test_seed_decides_all),
+        cmocka_unit_test(test_n2_three_documents),      cmocka_unit_test(test_n10_linear_appends_outstanding),
+        cmocka_unit_test(test_cross_store_batches),     cmocka_unit_test(test_every_short_history),
+        cmocka_unit_test(test_every_crash_of_recovery), cmocka_unit_test(test_seed_decides_all),
     };
     int failed = cmocka_run_group_tests_name("small histories", tests, NULL, NULL);
 

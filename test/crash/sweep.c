@@ -22,7 +22,8 @@ enum {
     ACTIONS_MAX = 4000,
     STATES_DEFAULT = 2000,
     SECONDS_DEFAULT = 3600,
-    SEEDS_APART = 1000000
+    SEEDS_APART = 1000000,
+    HISTORIES_MANY = 100
 };
 
 typedef struct totals {
@@ -160,8 +161,24 @@ static void run_long(const char *name, unsigned long long seed, uint64_t states,
     }
 }
 
+/* What came of indexes; false: something never did. */
+static bool tell_indexes(void)
+{
+    const world_counts *c = &world_counted;
+
+    (void)printf("indexes: %llu merges; %llu opens from a committed state, %llu of them behind the log, %llu without "
+                 "an index, %llu with one that was spoilt, %llu with one of a history that was taken back; %llu calls "
+                 "found no room\n",
+                 (unsigned long long)c->merges, (unsigned long long)c->left[INDEX_STATE], (unsigned long long)c->behind,
+                 (unsigned long long)c->left[INDEX_NOTHING], (unsigned long long)c->left[INDEX_SPOILT],
+                 (unsigned long long)c->left[INDEX_FORKED], (unsigned long long)c->full);
+    return c->merges > 0 && c->behind > 0 && c->left[INDEX_NOTHING] > 0 && c->left[INDEX_SPOILT] > 0 &&
+           c->left[INDEX_FORKED] > 0 && c->full > 0;
+}
+
 int main(int argc, char **argv)
 {
+    int status = 0;
     static const struct option options[] = {
         {"seeds", required_argument, NULL, 'r'},  {"seed", required_argument, NULL, 's'},
         {"states", required_argument, NULL, 'n'}, {"list", required_argument, NULL, 'l'},
@@ -219,8 +236,12 @@ int main(int argc, char **argv)
         (unsigned long long)sum.first, (unsigned long long)sum.last, (unsigned long long)sum.histories,
         (unsigned long long)sum.actions, (unsigned long long)sum.restarts, (unsigned long long)sum.states,
         (unsigned long long)(sum.distinct + sum.disks.count), (unsigned long long)sum.second);
+    if (!tell_indexes() && sum.histories >= HISTORIES_MANY) {
+        (void)fprintf(stderr, "sweep: so many histories did not come across all that they should\n");
+        status = 1;
+    }
     seen_free(&sum.seen);
     seen_free(&sum.disks);
     image_pool_free();
-    return 0;
+    return status;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 sweep_place place;
+world_counts world_counted;
 int trace_level;
 
 void trace(const char *format, ...)
@@ -60,6 +61,9 @@ settings settings_of(uint64_t seed)
     };
     with.size_typical = sizes[dice_roll(&d, sizeof sizes / sizeof sizes[0])];
     with.large_in = dice_chance(&d, 3) ? 40 : 0;
+    with.indexed = !dice_chance(&d, 4);
+    with.merge_in = 3u << dice_roll(&d, 4);
+    with.options.replay_records_max = dice_chance(&d, 3) ? 0 : 64u << dice_roll(&d, 4);
     return with;
 }
 
@@ -70,6 +74,10 @@ void world_init(world *w, const settings *with, disk *d, model *m, uint64_t seed
     w->d = d;
     w->m = m;
     w->dice = dice_of(seed);
+    w->merge_dice = dice_of(~seed);
+    if (with->indexed && disk_companion_of(d) == NULL) {
+        index_disk_add(d, true);
+    }
     frn_heap_init(&w->heap);
 }
 
@@ -79,17 +87,55 @@ static void on_trace(void *arg, const char *line)
     trace("engine: %s", line);
 }
 
+/* What opening made of the index that it found. */
+static void check_index(world *w, index_left left, const frn_index_mark *mark, const firn_stats *stats)
+{
+    bool believed = left == INDEX_STATE && memcmp(mark->ledger_id, stats->ledger_id, sizeof mark->ledger_id) == 0;
+    uint64_t from = believed ? mark->seq : 0;
+    /* The age of keys is the first record of a ledger that is created. */
+    bool created = stats->durable_seq == 1 && stats->replayed_records == 0;
+
+    world_counted.left[left]++;
+    world_counted.behind += believed && mark->seq > 0 && mark->seq < stats->durable_seq ? 1 : 0;
+    trace("index: %s, mark %llu of incarnation %llu, replayed %llu", stats->index_note, (unsigned long long)mark->seq,
+          (unsigned long long)mark->incarnation, (unsigned long long)stats->replayed_records);
+    if (believed && mark->seq > stats->durable_seq) {
+        violation("rows up to seq %llu were merged, the log ends at %llu", (unsigned long long)mark->seq,
+                  (unsigned long long)stats->durable_seq);
+    }
+    if (stats->replayed_records != stats->durable_seq - from && !created) {
+        violation("%llu records were replayed behind seq %llu, the log ends at %llu",
+                  (unsigned long long)stats->replayed_records, (unsigned long long)from,
+                  (unsigned long long)stats->durable_seq);
+    }
+    if ((stats->index_note[0] != '\0') != (left != INDEX_NOTHING && !believed)) {
+        violation("an index was left as %d, the note says '%s'", (int)left, stats->index_note);
+    }
+    if (stats->writable != 0) {
+        index_disk_opened(w->d, stats->incarnation, stats->durable_seq);
+    }
+}
+
 firn_status world_open(world *w, firn_open_mode mode, firn_error *err)
 {
     firn_options options = w->with->options;
     frn_ledger_seam seam = {.heap = &w->heap, .threads = false};
     firn_stats stats = {.struct_size = sizeof stats};
+    frn_index_place place_of_index = {0};
+    index_left left = INDEX_NOTHING;
+    frn_index_mark mark;
     firn_status status;
 
     options.mode = mode;
     options.trace = on_trace;
+    options.replay_records_max = mode == FIRN_OPEN_READ ? 0 : options.replay_records_max;
     w->io = disk_open_io(w->d);
     seam.io = w->io;
+    if (w->with->indexed) {
+        place_of_index = index_disk_place(w->d);
+        seam.index_place = &place_of_index;
+        left = index_disk_look(w->d, &mark);
+    }
     do {
         status = frn_ledger_open_on(&seam, &options, &w->ledger, err);
     } while (status == FIRN_EBUSY && disk_land(w->d));
@@ -105,6 +151,9 @@ firn_status world_open(world *w, firn_open_mode mode, firn_error *err)
           stats.was_clean != 0 ? "clean" : "unclean", (unsigned long long)stats.durable_seq);
     w->incarnation = stats.incarnation;
     w->was_clean = stats.was_clean != 0;
+    if (w->with->indexed) {
+        check_index(w, left, &mark, &stats);
+    }
     if (stats.durable_seq != stats.allocated_seq) {
         violation("just opened, durable seq %llu, allocated %llu", (unsigned long long)stats.durable_seq,
                   (unsigned long long)stats.allocated_seq);
@@ -282,6 +331,7 @@ static void collect(world *w, const model_request *request)
 static bool not_taken(world *w, firn_status status, const firn_error *err)
 {
     if (status == FIRN_FULL) {
+        world_counted.full++;
         return true;
     }
     if (status == FIRN_ENOSPC && disk_controls_of(w->d)->space_limited) {
@@ -378,12 +428,15 @@ static bool fits_short(const model_request *request)
 
 void world_commit(world *w, model_request *request)
 {
-    model_answer want = model_decide(w->m, request, disk_controls_of(w->d)->wall_ns);
-    call c = {.world = w, .want = want};
+    model_answer want;
+    call c;
     firn_receipt receipt;
     firn_error err;
     firn_status status;
 
+    world_pay(w);
+    want = model_decide(w->m, request, disk_controls_of(w->d)->wall_ns);
+    c = (call){.world = w, .want = want};
     if (request->sets_key_age) {
         status = firn_key_age_set(w->ledger, request->age_ns, &receipt, &err);
     } else if (fits_short(request) && dice_chance(&w->dice, 2)) {

@@ -12,6 +12,7 @@
 #include "engine/base/heap.h"
 #include "engine/ledger/ledger.h"
 #include "firn.h"
+#include "test/crash/index_disk.h"
 #include "test/crash/model.h"
 #include "test/disk/disk.h"
 
@@ -25,6 +26,8 @@ typedef struct settings {
     firn_options options;
     unsigned size_typical; /**< Bytes of most payloads, at most. */
     unsigned large_in;     /**< One payload in so many is larger than the rest of a segment, or than a segment. */
+    bool indexed;          /**< The index outlives the process. */
+    unsigned merge_in;     /**< One act in so many is followed by a merge. */
 } settings;
 
 settings settings_of(uint64_t seed);
@@ -47,6 +50,7 @@ typedef struct world {
     firn_batch *batch;
     model *m; /**< The caller's. */
     dice dice;
+    dice merge_dice; /**< Of its own, so that a history without an index is the same one. */
     uint64_t incarnation;        /**< Of the ledger as opened. */
     uint64_t incarnation_before; /**< Known to the model before it was opened; 0: created then. */
     bool was_clean;
@@ -66,6 +70,11 @@ void world_close(world *w);
 void world_abandon(world *w);
 /** Gives the disk and the heap back; nothing may be left in the heap, no handle on the disk, no misuse. */
 void world_done(world *w);
+
+/** Merges; what is merged must survive. */
+void world_merge(world *w);
+/** Makes room for a blocking call, which would wait for a merge that nobody makes. */
+void world_pay(world *w);
 
 /** One thing by dice; closing and reopening only if `reopens`. */
 void world_act(world *w, bool reopens);
@@ -95,6 +104,15 @@ firn_status world_collect_verbs(world *w, const model_request *request, firn_err
 bool world_fits_verb(const model_request *request);
 firn_status world_call_verb(world *w, const model_request *request, const model_answer *want, firn_receipt *out_receipt,
                             firn_error *err);
+
+/** What worlds came across that a sweep must reach. */
+typedef struct world_counts {
+    uint64_t left[4]; /**< Indexes found when a ledger was opened, by index_left. */
+    uint64_t behind;  /**< Of the committed ones, those that the log had gone on from. */
+    uint64_t merges;
+    uint64_t full;    /**< Calls that were not taken because too much was not merged, or for want of other room. */
+} world_counts;
+extern world_counts world_counted;
 
 /** What the sweep is doing, for the text of a violation. */
 typedef struct sweep_place {

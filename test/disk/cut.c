@@ -164,6 +164,9 @@ disk *disk_cut(const disk *d, const disk_cut_plan *plan)
         made->inodes[i]->cache = image_ref(made->inodes[i]->durable);
     }
     names_copy(&made->cache_names, &made->durable_names);
+    if (d->companion != NULL) {
+        made->companion = d->companion->cut(d->companion, plan);
+    }
     return made;
 }
 
@@ -225,5 +228,8 @@ disk *disk_die(const disk *d, disk_late late, uint64_t seed)
         }
     }
     effect_fold(made);
+    if (d->companion != NULL) {
+        made->companion = d->companion->die(d->companion, seed);
+    }
     return made;
 }

@@ -36,6 +36,9 @@ void disk_free(disk *d)
     free(d->effects);
     free(d->durable_names.list);
     free(d->cache_names.list);
+    if (d->companion != NULL) {
+        d->companion->free(d->companion);
+    }
     free(d);
 }
 
@@ -52,6 +55,17 @@ const disk_counts *disk_counts_of(const disk *d)
 dice *disk_dice(disk *d)
 {
     return &d->dice;
+}
+
+void disk_accompany(disk *d, disk_companion *companion)
+{
+    assert(d->companion == NULL);
+    d->companion = companion;
+}
+
+disk_companion *disk_companion_of(const disk *d)
+{
+    return d->companion;
 }
 
 unsigned disk_handles(const disk *d)
@@ -247,6 +261,7 @@ const char *disk_op_name(disk_op op)
         [DISK_QUEUE_WRITE] = "queue_write",
         [DISK_QUEUE_SYNC] = "queue_sync",
         [DISK_RANDOM] = "random",
+        [DISK_COMPANION] = "companion",
     };
 
     return op < DISK_OPS ? names_of_ops[op] : "none";

@@ -63,6 +63,7 @@ typedef enum disk_op {
     DISK_QUEUE_WRITE,
     DISK_QUEUE_SYNC,
     DISK_RANDOM,
+    DISK_COMPANION, /**< Of another kind than files: a step only. */
     DISK_OPS
 } disk_op;
 
@@ -164,6 +165,24 @@ typedef enum disk_late {
 disk *disk_die(const disk *d, disk_late late, uint64_t seed);
 /** Let one orphan land, whole, torn or not at all. False if there is none. */
 bool disk_land(disk *d);
+
+/**
+ * Something else on the same machine that meets the same crashes, an index for example. It belongs to the disk; what a
+ * crash leaves of it belongs to the disk that the crash leaves.
+ */
+typedef struct disk_companion {
+    struct disk_companion *(*cut)(const struct disk_companion *companion, const disk_cut_plan *plan);
+    struct disk_companion *(*die)(const struct disk_companion *companion, uint64_t seed);
+    uint64_t (*hash)(const struct disk_companion *companion);
+    void (*free)(struct disk_companion *companion);
+} disk_companion;
+
+/** Gives d a companion, its only one; disk_free() frees it. */
+void disk_accompany(disk *d, disk_companion *companion);
+/** NULL: none. */
+disk_companion *disk_companion_of(const disk *d);
+/** The companion changed: calls the step function. */
+void disk_companion_stepped(disk *d);
 
 /** A latent fault: lies over the file, on every read; writing does not mend it. */
 typedef struct disk_fault {

@@ -89,6 +89,7 @@ struct disk {
     size_t effects_capacity;
     disk_fault faults[DISK_FAULTS_MAX];
     unsigned faults_count;
+    disk_companion *companion; /**< May be NULL. */
 };
 
 /** Memory for tests: aborts when there is none. */

@@ -35,6 +35,11 @@ int disk_begin_op(disk *d, disk_op op)
     return c->fail_errno == 0 ? EIO : c->fail_errno;
 }
 
+void disk_companion_stepped(disk *d)
+{
+    disk_stepped(d, DISK_COMPANION);
+}
+
 void disk_stepped(disk *d, disk_op op)
 {
     if (d->controls.step != NULL) {

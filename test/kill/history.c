@@ -156,6 +156,10 @@ void history_note(history *h, uint32_t round, size_t acks_before)
     h->tally->acknowledged += r->acks_count;
     h->tally->raced += r->acks_raced;
     h->tally->reads += atomic_load(&s->reads);
+    h->tally->looks += atomic_load(&s->looks);
+    h->tally->merges += atomic_load(&s->merges);
+    h->tally->merge_ns += atomic_load(&s->merge_ns);
+    h->tally->open_ns += atomic_load(&s->open_ns);
     shared_next_round(s);
 }
 
@@ -431,9 +435,11 @@ static void check_crosses(history *h, firn_ledger *ledger, size_t fresh_from)
     firn_view_close(view);
 }
 
-static void verify(const history *h, bool closed)
+/* replayed: what a replay said, right before the ledger was closed; NULL: it was not. */
+static void verify(const history *h, const firn_report *replayed)
 {
     firn_report report = {.struct_size = sizeof report};
+    bool closed = replayed != NULL;
     firn_error err;
 
     if (firn_verify(h->url, NULL, &report, &err) != FIRN_OK || report.findings != 0) {
@@ -441,6 +447,9 @@ static void verify(const history *h, bool closed)
     }
     if (closed && report.records != h->known_count) {
         violation("verify counts %llu records of %zu", (unsigned long long)report.records, h->known_count);
+    }
+    if (closed && memcmp(report.digest, replayed->digest, sizeof report.digest) != 0) {
+        violation("verify and a replay make different rows of the log");
     }
 }
 
@@ -451,6 +460,22 @@ void history_forget_index(history *h)
     (void)snprintf(name, sizeof name, "%s/index", h->url);
     h->tally->indexes += access(name, F_OK) == 0 ? 1 : 0;
     folder_remove(name);
+    h->index_kept = false;
+}
+
+/* What opening made of the index that it found. */
+static void check_index(history *h, const firn_stats *stats)
+{
+    if (h->index_kept && stats->index_note[0] != '\0') {
+        violation("the index %s", stats->index_note);
+    }
+    if (stats->replayed_records + stats->merged_seq < stats->durable_seq || stats->merged_seq > stats->durable_seq) {
+        violation("the index holds the rows up to seq %llu, %llu records were replayed, the log ends at %llu",
+                  (unsigned long long)stats->merged_seq, (unsigned long long)stats->replayed_records,
+                  (unsigned long long)stats->durable_seq);
+    }
+    h->tally->merged += stats->merged_seq > 0 && stats->replayed_records < stats->durable_seq ? 1 : 0;
+    h->index_kept = true;
 }
 
 void history_judge(history *h)
@@ -462,13 +487,13 @@ void history_judge(history *h)
     firn_error err;
 
     if (h->incarnation != 0 && dice_chance(&h->dice, 3)) {
-        verify(h, false);
+        verify(h, NULL);
     }
     if (open_patiently(h->url, &h->options, &ledger, &err) != FIRN_OK || firn_stat(ledger, &stats, &err) != FIRN_OK) {
         violation("recovery: %s: %s", firn_status_name(err.status), err.text);
     }
     check_opened(h, stats.incarnation, stats.was_clean != 0);
-    h->tally->merged += stats.merged_seq > 0 && stats.replayed_records < stats.durable_seq ? 1 : 0;
+    check_index(h, &stats);
     scan(h, ledger, 1, true);
     check_acks(h);
     check_seen(h);
@@ -482,7 +507,7 @@ void history_judge(history *h)
         violation("close: %s", err.text);
     }
     h->closing = CLOSED_CLEAN;
-    verify(h, true);
+    verify(h, &report);
     h->tally->judged++;
     h->tally->records += h->known_count - before;
     forget_rounds(h);
@@ -505,6 +530,9 @@ void tally_print(const tally *t, uint64_t seed, const char *what)
         {"keys tried again and appended", t->appended},
         {"indexes deleted", t->indexes},
         {"replays that began at the mark of the index on disk", t->merged},
+        {"merges of writers", t->merges},
+        {"percent of their lives", t->open_ns == 0 ? 0 : 100 * t->merge_ns / t->open_ns},
+        {"looks of readers at the rows", t->looks},
     };
 
     (void)printf("%s, seed %llu: %llu %s", place.program, (unsigned long long)seed, (unsigned long long)t->rounds,

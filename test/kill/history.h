@@ -10,7 +10,8 @@
  * - what is new was handed in in the rounds since then, is right to the last byte, whole, and of each thread the
  *   batches that came first: no hole, nothing twice, nothing of an earlier round;
  * - of a batch across the stores, content, run and release are in the answers of a view;
- * - seqs and versions are dense; the rows equal a replay; `verify` finds nothing;
+ * - seqs and versions are dense; the rows equal a replay and what `verify` makes of the log, which finds nothing;
+ * - an index that was there is believed, and nothing up to its mark is replayed;
  * - the incarnation was raised if and only if the last process did not close the ledger;
  * - an idempotency key that is tried again finds its batch if that survived, and else appends it, once.
  */
@@ -58,6 +59,10 @@ typedef struct tally {
     uint64_t crosses;  /* Batches across the stores, looked at in views. */
     uint64_t indexes;  /* Deleted. */
     uint64_t merged;   /* Recoveries that found a mark in the index on disk, and went on from there. */
+    uint64_t merges;   /* Of writers. */
+    uint64_t merge_ns; /* How long they took, */
+    uint64_t open_ns;  /* and how long the writers were open. */
+    uint64_t looks;    /* Of readers at the rows. */
     uint64_t existing; /* Keys tried again, and found. */
     uint64_t appended; /* Keys tried again whose batch had not survived. */
     uint64_t seen;     /* Records that readers were shown, each once. */
@@ -83,6 +88,7 @@ typedef struct history {
     unsigned streams_count;
     uint64_t incarnation; /* Of the last known open; 0: none. */
     bool opened_unseen;   /* Perhaps opened since then. */
+    bool index_kept;      /* There was an index when the ledger was last closed, and nobody deleted it. */
     closing closing;
     tally *tally;
 } history;

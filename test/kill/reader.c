@@ -7,7 +7,8 @@
 enum {
     PAUSE_US = 8000, /* Readers leave the processors to the writer most of the time. */
     FOLLOW_WAIT_NS = 3000000,
-    FOLLOW_WAITS = 8 /* Without anything new; then the ledger is opened again. */
+    FOLLOW_WAITS = 8, /* Without anything new; then the ledger is opened again. */
+    OPENS_TO_LOOK = 4 /* From one look at the rows to the next. */
 };
 
 /* Two readers that were shown one seq must have been shown the same. */
@@ -60,6 +61,18 @@ static void read_all(shared *s, firn_ledger *ledger)
     }
 }
 
+/* The rows that this process reads, from the index on disk and behind its mark, must be those of the log. */
+static void look_at_rows(shared *s, firn_ledger *ledger)
+{
+    firn_error err;
+    firn_status status = firn_replay(ledger, NULL, NULL, &err);
+
+    if (status != FIRN_OK) {
+        failed(s, "rows", status, &err);
+    }
+    atomic_fetch_add(&s->looks, 1);
+}
+
 /* Goes on with what becomes durable, by whatever process, until nothing new has come for a while. */
 static void follow(shared *s, firn_ledger *ledger)
 {
@@ -86,13 +99,17 @@ static void follow(shared *s, firn_ledger *ledger)
 void reader_run(void *arg)
 {
     const reader *r = arg;
-    for (;;) {
+
+    for (unsigned opens = 0;; opens++) {
         firn_ledger *ledger = NULL;
         firn_error err;
         firn_status status = firn_open(r->url, &r->options, &ledger, &err);
 
         if (status == FIRN_OK) {
             read_all(r->shared, ledger);
+            if (opens % OPENS_TO_LOOK == 0) {
+                look_at_rows(r->shared, ledger);
+            }
             if (r->options.mode != FIRN_OPEN_READ) {
                 /* Closing would make durable what recovery should have. */
                 (void)pause();

@@ -42,6 +42,10 @@ void shared_next_round(shared *s)
     atomic_store(&s->acks_count, 0);
     atomic_store(&s->cutting, false);
     atomic_store(&s->reads, 0);
+    atomic_store(&s->looks, 0);
+    atomic_store(&s->merges, 0);
+    atomic_store(&s->merge_ns, 0);
+    atomic_store(&s->open_ns, 0);
 }
 
 void shared_next_ledger(shared *s)

@@ -45,12 +45,17 @@ typedef struct shared {
     atomic_uint acks_count;
     ack acks[ACKS_MAX];
 
+    atomic_ullong merges;   /* Into the index on disk, as far as the writer came to say so, */
+    atomic_ullong merge_ns; /* how long they took, */
+    atomic_ullong open_ns;  /* and for how long it had been open by then. */
+
     /* Set before the power is cut: from then on calls may fail. */
     atomic_bool cutting;
 
     /* What readers were shown, by seq: record_digest(), 0 if nobody saw it. Kept as long as the ledger. */
     atomic_ullong seen[SEEN_MAX];
     atomic_ullong reads; /* Records that readers were shown in this round, as often as they were. */
+    atomic_ullong looks; /* How often they compared the rows that they read with the log. */
 
     /* Something that must not be, found by one of the processes. */
     atomic_bool troubled;

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "test/disk/dice.h"
@@ -17,6 +18,7 @@ enum {
     OUTSTANDING = 12,
     BUSY_WAIT_US = 500,
     OPEN_WAITS_MAX = 1000,
+    BATCHES_TO_NOTE = 8,   /* From one note about merges to the next. */
     BUSY_WAITS_MAX = 20000 /* Ten seconds: the kernel finishes what a dead ring had in flight long before. */
 };
 
@@ -24,6 +26,7 @@ typedef struct lane {
     const writer *w;
     firn_ledger *ledger;
     unsigned thread;
+    uint64_t opened_ns;
     pthread_t handle;
 } lane;
 
@@ -107,6 +110,26 @@ static plan_id next_id(const lane *l, uint64_t number)
     return (plan_id){.round = l->w->round, .thread = l->thread, .number = number};
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* How much of its life the writer merges: a kill meets a merge as often. */
+static void note_merges(const lane *l)
+{
+    firn_stats stats = {.struct_size = sizeof stats};
+
+    if (firn_stat(l->ledger, &stats, NULL) == FIRN_OK) {
+        atomic_store(&l->w->shared->merges, stats.merges_count);
+        atomic_store(&l->w->shared->merge_ns, stats.merge_ns);
+        atomic_store(&l->w->shared->open_ns, now_ns() - l->opened_ns);
+    }
+}
+
 static void append_blocking(lane *l, firn_batch *batch)
 {
     firn_receipt receipt;
@@ -123,6 +146,9 @@ static void append_blocking(lane *l, firn_batch *batch)
             park();
         }
         acknowledged(l->w, p.id, &receipt);
+        if (l->thread == 0 && n % BATCHES_TO_NOTE == 0) {
+            note_merges(l);
+        }
     }
 }
 
@@ -216,7 +242,7 @@ void writer_run(void *arg)
     s->was_clean = stats.was_clean != 0;
     atomic_store(&s->phase, PHASE_OPEN);
     for (unsigned i = 0; i < w->threads; i++) {
-        lanes[i] = (lane){.w = w, .ledger = ledger, .thread = i};
+        lanes[i] = (lane){.w = w, .ledger = ledger, .thread = i, .opened_ns = now_ns()};
         if (pthread_create(&lanes[i].handle, NULL, lane_run, &lanes[i]) != 0) {
             shared_trouble(s, "cannot make a thread");
         }
