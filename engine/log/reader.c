@@ -78,7 +78,7 @@ frn_log_hint frn_log_hint_of(frn_log *log, uint64_t seq)
 
     if (frn_log_seek(log, seq, &segment, &file, &offset, NULL) == FIRN_OK) {
         hint = (frn_log_hint){.segment = segment->number, .offset = offset};
-        frn_log_file_give(log, file);
+        frn_log_file_give(file);
     }
     return hint;
 }
