@@ -20,7 +20,7 @@ typedef enum bench_work {
     BENCH_REPLAY,       /**< Build the index anew from the log. */
     BENCH_PUT,          /**< Put batches of content, some under way at a time. */
     BENCH_GET_DIGEST,   /**< Get content by a random digest, rows on disk. */
-    BENCH_GET_DIGEST_MEMORY /**< The same, rows in memory. */
+    BENCH_GET_MEMORY    /**< The same, rows in memory. */
 } bench_work;
 
 /** A case. */

@@ -4,18 +4,18 @@
  *
  * Anchors lead to a group at most 64 KiB before a record, but a group may hold thousands of records: walking there
  * costs a hundred times what the record's own bytes cost. So the first get in a stretch of log (what lies between two
- * anchors) walks through all of it and remembers marks: records some 4 KiB apart. A later get reads from the mark before
- * the record to the next one and hops there by the lengths of records.
+ * anchors) walks through all of it and remembers marks: records some 4 KiB apart. A later get reads from the mark
+ * before the record to the next one and hops there by the lengths of records.
  *
  * What lies between two marks, a span, is either a part of one batch, whose facts are remembered with it, or several
  * whole batches, whose headers say them. A batch that is longer than a span begins one, as does each group; so no hop
  * crosses a group's header or the end of a batch of which only a part was read.
  *
  * The directory is a memory of where to look, nothing else: the record is verified where it is found, its batch when
- * the stretch was walked or where it is found. What turns out not to be so is forgotten, and the caller walks. Stretches
- * lie in a table by their place in the log; one takes the place of another whose number in the table is the same, and
- * the oldest places are cleared when all together pass a limit. They take about half a percent of the log they cover:
- * the table covers 4 GiB, and costs 20 MiB then.
+ * the stretch was walked or where it is found. What turns out not to be so is forgotten, and the caller walks.
+ * Stretches lie in a table by their place in the log, and one takes the place of another whose number in the table is
+ * the same. The table covers 4 GiB of log with about half a percent of that; where batches are so long that stretches
+ * are too, places are cleared in turn when all together pass a limit.
  *
  * Why not when records are written, or for a whole segment at once: who never gets by seq pays nothing, and nobody
  * waits for more than a stretch.
@@ -90,8 +90,7 @@ void frn_directory_done(frn_log *log)
 /* The place of a stretch in the table: neighbours in the log are neighbours there. */
 static size_t place_of(const frn_log *log, uint64_t segment, uint64_t offset)
 {
-    return (size_t)((segment * (log->segment_size / FMT_ANCHOR_SPACING) + offset / FMT_ANCHOR_SPACING) %
-                    STRETCHES_MAX);
+    return (size_t)((segment * (log->segment_size / FMT_ANCHOR_SPACING) + offset / FMT_ANCHOR_SPACING) % STRETCHES_MAX);
 }
 
 /* Takes a stretch out of the table. With the lock. */
@@ -147,8 +146,8 @@ static bool look_up(frn_log *log, uint64_t segment, uint64_t offset, uint64_t se
     if (directory->table != NULL) {
         stretch = directory->table[place_of(log, segment, offset)];
     }
-    found = stretch != NULL && stretch->segment == segment && stretch->offset == offset &&
-            span_of(stretch, seq, out_span);
+    found =
+        stretch != NULL && stretch->segment == segment && stretch->offset == offset && span_of(stretch, seq, out_span);
     frn_mutex_unlock(&directory->lock);
     return found;
 }

@@ -71,8 +71,8 @@ static void expect_get(frn_log *log, uint64_t seq, firn_buf *buf)
     assert_int_equal(record.hint.offset, all[seq].hint.offset);
 }
 
-/* Batches of one record and of hundreds, records of a few bytes and of more than a segment, in groups of one batch and of
-   many: each record is found by its seq, in any order, while the log grows and after it was opened again. */
+/* Batches of one record and of hundreds, records of a few bytes and of more than a segment, in groups of one batch and
+   of many: each record is found by its seq, in any order, while the log grows and after it was opened again. */
 static void test_any_shape(void **state)
 {
     struct place *place = *state;
@@ -93,7 +93,10 @@ static void test_any_shape(void **state)
             last = append(log, 2, 2 * SEGMENT, true);
         } else {
             last = append(log, shape == 0 ? 300 : 1 + (uint32_t)(next_random(&random) % 6),
-                          shape == 1 ? 9000 : shape == 2 ? 1500 : 0, waits);
+                          shape == 1   ? 9000
+                          : shape == 2 ? 1500
+                                       : 0,
+                          waits);
         }
         assert_ok(frn_log_wait(log, last, -1, &err));
         note(log, before + 1, last);

@@ -37,7 +37,8 @@ static void samples_make(sample out[SAMPLES])
     frn_row_chunk chunk = {.seq = 9, .offset = 30, .length = 1048576, .hint = hint};
     frn_row_run run = {.create_seq = 11, .created_ns = 12, .agent_name = {"agent", 5}, .hint = hint};
     frn_row_run_head head = {.status = FIRN_RUN_COMPLETED, .event_count = 3, .end_seq = 14, .hint = hint};
-    frn_row_release release = {.seq = 15, .origin = 16, .created_at = {.seconds = -17, .nanoseconds = 18}, .hint = hint};
+    frn_row_release release = {
+        .seq = 15, .origin = 16, .created_at = {.seconds = -17, .nanoseconds = 18}, .hint = hint};
     frn_row_events events = {.there = 5, .seqs = {[0] = 19, [2] = 20}};
 
     memset(out, 0, SAMPLES * sizeof *out);
