@@ -12,17 +12,17 @@
 
 /** What a case does over and over. */
 typedef enum bench_work {
-    BENCH_APPEND,            /**< Append a batch and wait until it is durable. */
-    BENCH_APPEND_ASYNC,      /**< Keep appends under way from one thread. */
-    BENCH_SCAN,              /**< Read all records in order, from the page cache. */
-    BENCH_SCAN_COLD,         /**< The same, the page cache emptied before each pass. */
-    BENCH_GET,               /**< Read one record by a random seq. */
-    BENCH_REPLAY,            /**< Build the index anew from the log. */
-    BENCH_PUT,               /**< Put batches of content, some under way at a time. */
-    BENCH_GET_DIGEST,        /**< Get content by a random digest, rows on disk. */
-    BENCH_GET_DIGEST_MEMORY, /**< The same, rows in memory. */
-    BENCH_RUN_APPEND,        /**< Append a batch of events to a run and wait until it is durable. */
-    BENCH_RUN_APPEND_ASYNC   /**< Keep such appends under way from one thread. */
+    BENCH_APPEND,          /**< Append a batch and wait until it is durable. */
+    BENCH_APPEND_ASYNC,    /**< Keep appends under way from one thread. */
+    BENCH_SCAN,            /**< Read all records in order, from the page cache. */
+    BENCH_SCAN_COLD,       /**< The same, the page cache emptied before each pass. */
+    BENCH_GET,             /**< Read one record by a random seq. */
+    BENCH_REPLAY,          /**< Build the index anew from the log. */
+    BENCH_PUT,             /**< Put batches of content, some under way at a time. */
+    BENCH_GET_DIGEST,      /**< Get content by a random digest, rows on disk. */
+    BENCH_GET_MEMORY,      /**< The same, rows in memory. */
+    BENCH_RUN_APPEND,      /**< Append a batch of events to a run and wait until it is durable. */
+    BENCH_RUN_APPEND_ASYNC /**< Keep such appends under way from one thread. */
 } bench_work;
 
 /** A case. */

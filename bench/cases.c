@@ -42,7 +42,7 @@ const bench_named bench_cases[] = {
     {.name = "P9", .work = BENCH_SCAN, .batch = 1},
     {.name = "P9-cold", .work = BENCH_SCAN_COLD, .batch = 1},
     {.name = "P10-digest", .work = BENCH_GET_DIGEST, .batch = 1},
-    {.name = "P10-memory", .work = BENCH_GET_DIGEST_MEMORY, .batch = 1},
+    {.name = "P10-memory", .work = BENCH_GET_MEMORY, .batch = 1},
     {.name = "P10-seq", .work = BENCH_GET, .batch = 1},
     {.name = "P11", .work = BENCH_REPLAY, .batch = 1},
     {.name = "P14-lone", .work = BENCH_APPEND, .writers = 1, .batch = 1, .count = 1000},

@@ -66,8 +66,8 @@ static firn_status batch_fill(content_run *run, firn_error *err)
     for (uint32_t i = 0; i < setting->batch && status == FIRN_OK; i++, number++) {
         memcpy(run->bytes, bench_pool_payload(run->pool, setting, &run->random).data, setting->size);
         memcpy(run->bytes, &number, setting->size < NUMBER_SIZE ? setting->size : NUMBER_SIZE);
-        status = firn_batch_content_put(run->batch, (firn_slice){run->bytes, setting->size}, NULL, &run->results[i],
-                                        err);
+        status =
+            firn_batch_content_put(run->batch, (firn_slice){run->bytes, setting->size}, NULL, &run->results[i], err);
     }
     return status;
 }
@@ -251,7 +251,7 @@ firn_status bench_get_digest(const bench_case *setting, const char *folder, benc
         goto out;
     }
     status = put_all(&filling, folder, digests, filled, err);
-    if (status == FIRN_OK && setting->work == BENCH_GET_DIGEST_MEMORY)
+    if (status == FIRN_OK && setting->work == BENCH_GET_MEMORY)
         bench_ledger_remove_index(folder);
     if (status == FIRN_OK)
         status = bench_ledger_open_read(setting, folder, &ledger, err);

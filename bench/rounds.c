@@ -67,7 +67,7 @@ static firn_status run_round(const bench_case *setting, bench_round *round, firn
         status = bench_put(setting, folder, round, err);
         break;
     case BENCH_GET_DIGEST:
-    case BENCH_GET_DIGEST_MEMORY:
+    case BENCH_GET_MEMORY:
         status = bench_get_digest(setting, folder, round, err);
         break;
     }

@@ -7,6 +7,7 @@
  *   maker     making segments and writing the manifest
  *   tail      everything that allocates: the filling group, positions, the queue's submission side
  *   list      the segments that readers look up, the open files
+ *   directory where records stand that were asked for by seq
  */
 #ifndef FRN_LOG_PRIVATE_H
 #define FRN_LOG_PRIVATE_H
@@ -106,6 +107,22 @@ typedef struct frn_log_file {
     fmt_anchor *anchors; /**< Of a sealed segment; NULL until they were needed. */
     uint32_t anchors_count;
 } frn_log_file;
+
+/** What a record does not say of the batch around it. */
+typedef struct frn_batch_facts {
+    uint64_t first_seq;
+    int64_t time_ns;
+    uint32_t count;
+} frn_batch_facts;
+
+/** Where records stand, as far as somebody asked; see directory.c. */
+typedef struct frn_stretch frn_stretch;
+typedef struct frn_directory {
+    frn_mutex lock;      /**< Guards what follows. Nothing else is locked while it is held. */
+    frn_stretch **table; /**< NULL until something is remembered. */
+    size_t size;         /**< Bytes of all stretches. */
+    size_t hand;         /**< The place that is cleared next when they are too many. */
+} frn_directory;
 
 /** Where a segment that is being made stands. */
 typedef enum frn_make_stage {
@@ -232,6 +249,8 @@ struct frn_log {
     frn_log_file *files[FRN_LOG_FILES_BUCKETS]; /**< By number: neighbours in the log lie in different ones. */
     unsigned files_count;
     uint64_t files_clock;
+
+    frn_directory directory;
 
     /* Fixed once open; a refresh of a log that is read changes them, and the manifest, under the list lock. */
     bool was_clean;

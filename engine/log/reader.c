@@ -11,6 +11,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/error.h"
+#include "engine/log/directory.h"
 #include "format/bytes.h"
 
 #include <assert.h>
@@ -307,18 +308,14 @@ firn_status frn_log_reader_next(frn_log_reader *reader, uint64_t last_seq, frn_l
     return FIRN_OK;
 }
 
-firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record,
-                        uint64_t *out_batch_first, uint32_t *out_batch_count, int64_t *out_time_ns, firn_error *err)
+/* One record by walking from the anchor before it; what is wrong on the way is told. */
+static firn_status get_by_walk(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record,
+                               frn_batch_facts *out_batch, firn_error *err)
 {
     frn_log_reader *reader = NULL;
     frn_log_record found;
-    firn_status status;
+    firn_status status = frn_log_reader_open(log, seq, GET_BUFFER, &reader, err);
 
-    if (seq == 0 || seq > frn_log_durable(log)) {
-        (void)frn_fail(err, FIRN_ENOTFOUND, "record not found: %" PRIu64, seq);
-        return frn_place(err, FIRN_ENOTFOUND, 0, 0, seq);
-    }
-    status = frn_log_reader_open(log, seq, GET_BUFFER, &reader, err);
     if (status == FIRN_OK) {
         status = frn_log_reader_next(reader, seq, &found, err);
     }
@@ -331,14 +328,47 @@ firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_recor
             memcpy(buf->data, found.record.body.data, found.record.body.size);
         }
         buf->size = found.record.body.size;
-        *out_batch_first = found.batch->first_seq;
-        *out_batch_count = found.batch->count;
-        *out_time_ns = found.batch->time_ns;
+        *out_batch = (frn_batch_facts){found.batch->first_seq, found.batch->time_ns, found.batch->count};
         *out_record = found;
         out_record->record.body.data = buf->data;
-        out_record->batch = NULL;
     }
     frn_log_reader_close(reader);
+    return status;
+}
+
+firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record,
+                        uint64_t *out_batch_first, uint32_t *out_batch_count, int64_t *out_time_ns, firn_error *err)
+{
+    const frn_segment *segment;
+    frn_log_file *file;
+    frn_log_record found = {.batch = NULL};
+    frn_batch_facts batch = {0};
+    uint64_t anchor;
+    bool there = false;
+    firn_status status;
+
+    if (seq == 0 || seq > frn_log_durable(log)) {
+        (void)frn_fail(err, FIRN_ENOTFOUND, "record not found: %" PRIu64, seq);
+        return frn_place(err, FIRN_ENOTFOUND, 0, 0, seq);
+    }
+    status = frn_log_seek(log, seq, &segment, &file, &anchor, err);
+    if (status == FIRN_OK) {
+        status = frn_directory_get(log, segment, file, anchor, seq, buf, &found.record, &found.hint.offset, &batch,
+                                   &there, err);
+        found.hint.segment = segment->number;
+        found.incarnation = segment->incarnation;
+        frn_log_file_give(file);
+    }
+    if (status == FIRN_OK && !there) {
+        status = get_by_walk(log, seq, buf, &found, &batch, err);
+    }
+    if (status == FIRN_OK) {
+        *out_batch_first = batch.first_seq;
+        *out_batch_count = batch.count;
+        *out_time_ns = batch.time_ns;
+        *out_record = found;
+        out_record->batch = NULL;
+    }
     return status;
 }
 

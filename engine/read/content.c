@@ -24,8 +24,8 @@ static firn_status row_get(firn_view *view, const uint8_t *digest, firn_buf *buf
 {
     uint8_t key[FRN_ROW_DIGEST_KEY];
     fmt_verdict verdict;
-    firn_status status = frn_index_get(view->rows, FRN_TABLE_DIGEST,
-                                       frn_row_digest_key_encode(key, FRN_HASH_SHA256, digest), buf, err);
+    firn_status status =
+        frn_index_get(view->rows, FRN_TABLE_DIGEST, frn_row_digest_key_encode(key, FRN_HASH_SHA256, digest), buf, err);
 
     if (status == FIRN_OK) {
         verdict = frn_row_digest_decode(frn_slice_of(buf), out_row);
@@ -266,8 +266,8 @@ static firn_status manifest_load(firn_content_reader *reader, firn_view *view, f
     fmt_content_manifest manifest;
     uint64_t size = FMT_CONTENT_MANIFEST_PREFIX_MAX + FMT_CONTENT_MANIFEST_SUFFIX_MAX +
                     (uint64_t)reader->row.chunks * FMT_CONTENT_MANIFEST_DIGEST_SIZE;
-    firn_status status = frn_view_record_at(view, reader->row.seq, reader->row.hint, body_size(0, size), &reader->buf,
-                                            &record, err);
+    firn_status status =
+        frn_view_record_at(view, reader->row.seq, reader->row.hint, body_size(0, size), &reader->buf, &record, err);
 
     if (status != FIRN_OK) {
         return status;
