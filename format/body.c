@@ -54,22 +54,33 @@ static const token_rule token_rules[32] = {
     [0x1f] = {FMT_VALUE_MAP, 4, 0, true},
 };
 
+/* Where ASCII ends. */
+static const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at >= 8; at += 8) {
+        uint64_t high = fmt_get64(at) & UINT64_C(0x8080808080808080);
+
+        if (high != 0)
+            return at + __builtin_ctzll(high) / 8;
+    }
+    while (at < end && *at < 0x80)
+        at++;
+    return at;
+}
+
 bool fmt_utf8_check(firn_slice text)
 {
     const uint8_t *at = text.data, *end = at + text.size;
 
     while (at < end) {
-        uint8_t first, low = 0x80, high = 0xbf;
+        uint8_t first = *at, low = 0x80, high = 0xbf;
         size_t more;
 
-        /* Most text is ASCII. */
-        while (end - at >= 8 && (fmt_get64(at) & UINT64_C(0x8080808080808080)) == 0)
-            at += 8;
-        if (at == end)
-            return true;
-        first = *at++;
-        if (first < 0x80)
+        if (first < 0x80) {
+            at = skip_ascii(at, end);
             continue;
+        }
+        at++;
         if (first < 0xc2 || first > 0xf4)
             return false;
         more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;

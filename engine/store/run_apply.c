@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum {
-    PRINT_HEAD_SIZE_MAX = 8 + 8 + 4 + FIRN_TEXT_SIZE_MAX /* Size of the kind, timestamp, kind. */
+    PRINT_HEAD_SIZE_MAX = 8 + FIRN_TEXT_SIZE_MAX + 8 + 8 + 8 /* Kind with its size, timestamp, size of the payload. */
 };
 
 static firn_status print_finish(frn_digest *digest, uint8_t out_print[FRN_PRINT_SIZE], firn_error *err)
@@ -35,7 +35,7 @@ static firn_status print_finish(frn_digest *digest, uint8_t out_print[FRN_PRINT_
 firn_status frn_run_event_print(frn_digests *digests, firn_slice kind, firn_slice payload, firn_time timestamp,
                                 uint8_t out_print[FRN_PRINT_SIZE], firn_error *err)
 {
-    uint8_t head[PRINT_HEAD_SIZE_MAX], *at = head;
+    uint8_t head[PRINT_HEAD_SIZE_MAX], *at = head + 8;
     frn_digest *digest;
     firn_status status = frn_digest_begin(digests, &digest, err);
 
@@ -43,15 +43,16 @@ firn_status frn_run_event_print(frn_digests *digests, firn_slice kind, firn_slic
         return status;
     }
     assert(kind.size <= FIRN_TEXT_SIZE_MAX);
-    fmt_put64(at, kind.size);
-    fmt_put64(at + 8, (uint64_t)timestamp.seconds);
-    fmt_put32(at + 16, timestamp.nanoseconds);
-    at += 20;
+    fmt_put64(head, kind.size);
     if (kind.size != 0) {
         memcpy(at, kind.data, kind.size);
         at += kind.size;
     }
-    frn_digest_raw(digest, (firn_slice){head, (size_t)(at - head)});
+    fmt_put64(at, (uint64_t)timestamp.seconds);
+    fmt_put64(at + 8, timestamp.nanoseconds);
+    fmt_put64(at + 16, payload.size);
+    /* In one piece: each costs as much as the hashing of a good part of it. */
+    frn_digest_raw(digest, (firn_slice){head, (size_t)(at + 24 - head)});
     frn_digest_raw(digest, payload);
     return print_finish(digest, out_print, err);
 }
