@@ -12,12 +12,15 @@
 #include "engine/intake/intake.h"
 #include "engine/log/log.h"
 
+struct frn_cache;
+
 /** Set up by open and fixed until close, but for what answers, digests and intake guard themselves. */
 struct firn_ledger {
     frn_heap *heap;
     frn_io *io;
     frn_log *log;
     frn_index *index;
+    struct frn_cache *cache; /**< Of what can be computed again, by digest (engine/cache). NULL: none. */
     const frn_apply_table *applies;
     bool writable;
     _Atomic bool closing;          /**< Set by firn_close(): callbacks that it still runs submit in vain. */

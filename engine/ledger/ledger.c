@@ -9,6 +9,7 @@
 #include "engine/ledger/ledger.h"
 
 #include "engine/base/error.h"
+#include "engine/cache/cache.h"
 #include "engine/ledger/options.h"
 #include "engine/ledger/private.h"
 
@@ -27,6 +28,7 @@ static void house_free(frn_house *house)
     frn_digests_done(&house->core.digests);
     frn_answers_done(&house->core.answers);
     frn_index_close(house->core.index);
+    frn_cache_free(house->core.cache);
     frn_mutex_done(&house->following);
     frn_mutex_done(&house->merger.busy);
     frn_free(heap, house->index_folder);
@@ -62,6 +64,11 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     if (status == FIRN_OK && seam->index_folder != NULL) {
         house->index_folder = frn_strdup(seam->heap, seam->index_folder);
         status = house->index_folder == NULL ? frn_fail(err, FIRN_ENOMEM, "ledger") : FIRN_OK;
+    }
+    if (status == FIRN_OK && seam->cache_folder != NULL) {
+        frn_cache_options cache = {.read_only = !writable, .trace = house->core.trace};
+
+        status = frn_cache_new(seam->heap, seam->cache_folder, &cache, &house->core.cache, err);
     }
     if (status != FIRN_OK) {
         house_free(house);
@@ -225,12 +232,13 @@ firn_status firn_open(const char *url, const firn_options *options, firn_ledger 
                                  (frn_trace){own.trace, own.trace_arg}, &ground, err);
     }
     if (status == FIRN_OK) {
+        frn_ledger_seam seam = {&ground->heap, ground->io, true, ground->index_folder, ground->cache_folder};
+
         /* As in frn_ground_open(): a private disk in memory that is written is created. */
         if (own.mode == FIRN_OPEN_WRITE && strcmp(url, "mem:") == 0) {
             own.mode = FIRN_OPEN_CREATE;
         }
-        status = frn_ledger_open_on(&(frn_ledger_seam){&ground->heap, ground->io, true, ground->index_folder}, &own,
-                                    &ledger, err);
+        status = frn_ledger_open_on(&seam, &own, &ledger, err);
     }
     if (status != FIRN_OK) {
         frn_ground_close(ground);

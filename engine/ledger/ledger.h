@@ -17,6 +17,7 @@ typedef struct frn_ledger_seam {
     bool threads; /**< false: no thread is started; progress comes from firn_poll(), blocking calls and the steps below.
                    */
     const char *index_folder; /**< The index is kept there; its parent is there. NULL: in memory, and gone at close. */
+    const char *cache_folder; /**< What can be computed again is kept there; its parent is there. NULL: nowhere. */
 } frn_ledger_seam;
 
 firn_status frn_ledger_open_on(const frn_ledger_seam *seam, const firn_options *options, firn_ledger **out_ledger,
