@@ -10,6 +10,7 @@
 #include "engine/intake/apply.h"
 #include "engine/intake/digest.h"
 #include "engine/intake/intake.h"
+#include "engine/intake/spoilt.h"
 #include "engine/log/log.h"
 
 struct frn_cache;
@@ -32,6 +33,7 @@ struct firn_ledger {
     frn_trace trace;
     frn_answers answers;
     frn_digests digests;
+    frn_spoilt spoilt;
     frn_intake intake;
 };
 

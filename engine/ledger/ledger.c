@@ -26,6 +26,7 @@ static void house_free(frn_house *house)
     heap = house->core.heap;
     frn_intake_done(&house->core.intake);
     frn_digests_done(&house->core.digests);
+    frn_spoilt_done(&house->core.spoilt);
     frn_answers_done(&house->core.answers);
     frn_index_close(house->core.index);
     frn_cache_free(house->core.cache);
@@ -58,6 +59,7 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     house->core.writable = writable;
     house->core.trace = (frn_trace){options->trace, options->trace_arg};
     frn_digests_init(&house->core.digests, seam->heap);
+    frn_spoilt_init(&house->core.spoilt);
     frn_intake_init(&house->core.intake, seam->heap);
     status = frn_answers_init(&house->core.answers, seam->heap, writable ? options->outstanding_max : 1,
                               options->progress == FIRN_PROGRESS_MANUAL, err);

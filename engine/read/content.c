@@ -213,6 +213,8 @@ static firn_status load(firn_content_reader *reader, uint64_t index, firn_error 
     status = reader->content.chunks == 0 ? load_blob(reader, err) : load_chunk(reader, index, err);
     if (status == FIRN_OK) {
         reader->loaded = index;
+    } else if (status == FIRN_ECORRUPT) {
+        frn_spoilt_note(&reader->ledger->spoilt, reader->content.seq);
     }
     return status;
 }
@@ -297,6 +299,9 @@ static firn_status reader_open(firn_view *view, const uint8_t *digest, const fir
     reader->loaded = UINT64_MAX;
     reader->chunk_size = row.length;
     status = row.chunks == 0 ? FIRN_OK : manifest_load(reader, view, err);
+    if (status == FIRN_ECORRUPT) {
+        frn_spoilt_note(&view->ledger->spoilt, row.seq);
+    }
     if (status != FIRN_OK) {
         firn_content_reader_close(reader);
         return status;
