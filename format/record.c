@@ -37,6 +37,12 @@ uint32_t fmt_record_encode(uint8_t *out, uint32_t salt, const fmt_record *record
     return crc;
 }
 
+uint32_t fmt_record_crc(const uint8_t *data, uint32_t salt, uint64_t seq)
+{
+    return fmt_crc32c_keyed(salt, seq, data + FMT_RECORD_KIND,
+                            FMT_RECORD_HEADER - FMT_RECORD_KIND + fmt_get32(data + FMT_RECORD_LENGTH));
+}
+
 fmt_verdict fmt_record_decode(const uint8_t *data, size_t size, uint32_t salt, uint64_t seq, fmt_record *out_record,
                               size_t *out_size)
 {
@@ -49,8 +55,7 @@ fmt_verdict fmt_record_decode(const uint8_t *data, size_t size, uint32_t salt, u
         return FMT_LENGTH;
     if (body_size > size - FMT_RECORD_HEADER)
         return FMT_SHORT;
-    if (fmt_crc32c_keyed(salt, seq, data + FMT_RECORD_KIND, FMT_RECORD_HEADER - FMT_RECORD_KIND + body_size) !=
-        fmt_get32(data + FMT_RECORD_CRC))
+    if (fmt_record_crc(data, salt, seq) != fmt_get32(data + FMT_RECORD_CRC))
         return FMT_CHECKSUM;
     if (fmt_get16(data + FMT_RECORD_FLAGS) != 0)
         return FMT_NEWER;

@@ -55,6 +55,10 @@ static inline size_t fmt_record_size(size_t body_size)
 uint32_t fmt_record_encode(uint8_t *out, uint32_t salt, const fmt_record *record, const firn_slice *parts,
                            size_t parts_count);
 
+/** The checksum of the record at data as fmt_record_decode() computes it: for a text about one that differs. The
+    record is there as a whole, by its length. */
+uint32_t fmt_record_crc(const uint8_t *data, uint32_t salt, uint64_t seq);
+
 /** Decodes and verifies the record at data, whose seq is known. *out_size: its bytes. */
 fmt_verdict fmt_record_decode(const uint8_t *data, size_t size, uint32_t salt, uint64_t seq, fmt_record *out_record,
                               size_t *out_size);

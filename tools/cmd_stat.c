@@ -103,6 +103,7 @@ static void print_facts(const tool_call *call, const stat_facts *facts)
     printf("\nRecords\n");
     print_count("records", stats->records_count);
     print_count("last seq", stats->durable_seq);
+    print_count("history from seq", stats->horizon_seq);
     print_count("streams", stats->streams_count);
     printf("\nLog\n");
     print_count("segments", stats->segments_count);
@@ -165,6 +166,7 @@ static void json_facts(tool_json *json, const tool_call *call, const stat_facts 
     tool_json_number_of(json, "format_version", stats->format_version);
     tool_json_number_of(json, "records_count", stats->records_count);
     tool_json_number_of(json, "durable_seq", stats->durable_seq);
+    tool_json_number_of(json, "horizon_seq", stats->horizon_seq);
     tool_json_number_of(json, "merged_seq", stats->merged_seq);
     tool_json_number_of(json, "streams_count", stats->streams_count);
     tool_json_number_of(json, "segments_count", stats->segments_count);

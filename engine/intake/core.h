@@ -10,7 +10,10 @@
 #include "engine/intake/apply.h"
 #include "engine/intake/digest.h"
 #include "engine/intake/intake.h"
+#include "engine/intake/spoilt.h"
 #include "engine/log/log.h"
+
+struct frn_cache;
 
 /** Set up by open and fixed until close, but for what answers, digests and intake guard themselves. */
 struct firn_ledger {
@@ -18,6 +21,7 @@ struct firn_ledger {
     frn_io *io;
     frn_log *log;
     frn_index *index;
+    struct frn_cache *cache; /**< Of what can be computed again, by digest (engine/cache). NULL: none. */
     const frn_apply_table *applies;
     bool writable;
     _Atomic bool closing;          /**< Set by firn_close(): callbacks that it still runs submit in vain. */
@@ -29,6 +33,7 @@ struct firn_ledger {
     frn_trace trace;
     frn_answers answers;
     frn_digests digests;
+    frn_spoilt spoilt;
     frn_intake intake;
 };
 

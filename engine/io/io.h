@@ -28,7 +28,7 @@ typedef struct frn_io frn_io;
 typedef struct frn_file frn_file;
 
 enum {
-    FRN_IO_NAME_SIZE_MAX = 63,   /**< Bytes of a file's name, without NUL; no slash. */
+    FRN_IO_NAME_SIZE_MAX = 95,   /**< Bytes of a file's name, without NUL; no slash. */
     FRN_IO_ALIGNMENT_MAX = 65536 /**< No backend asks for a larger alignment. */
 };
 

@@ -8,6 +8,19 @@
 #include <string.h>
 
 #define INDEX_FOLDER "/index"
+#define CACHE_FOLDER "/cache"
+
+/* The path of a folder within the ledger's; NULL: no memory. */
+static char *path_within(frn_ground *ground, const char *path, const char *name)
+{
+    size_t size = strlen(path) + strlen(name) + 1;
+    char *within = frn_alloc(&ground->heap, size);
+
+    if (within != NULL) {
+        (void)snprintf(within, size, "%s%s", path, name);
+    }
+    return within;
+}
 
 static firn_status folder_open(frn_ground *ground, const char *path, const frn_io_options *options, firn_error *err)
 {
@@ -17,13 +30,11 @@ static firn_status folder_open(frn_ground *ground, const char *path, const frn_i
         err->detail = FIRN_DETAIL_NOT_A_LEDGER;
     }
     if (status == FIRN_OK) {
-        size_t size = strlen(path) + sizeof INDEX_FOLDER;
-
-        ground->index_folder = frn_alloc(&ground->heap, size);
-        if (ground->index_folder == NULL) {
+        ground->index_folder = path_within(ground, path, INDEX_FOLDER);
+        ground->cache_folder = path_within(ground, path, CACHE_FOLDER);
+        if (ground->index_folder == NULL || ground->cache_folder == NULL) {
             return frn_fail(err, FIRN_ENOMEM, "heap");
         }
-        (void)snprintf(ground->index_folder, size, "%s%s", path, INDEX_FOLDER);
     }
     return status;
 }
@@ -77,6 +88,7 @@ void frn_ground_close(frn_ground *ground)
         ground->io->ops->close(ground->io);
     }
     frn_free(&ground->heap, ground->index_folder);
+    frn_free(&ground->heap, ground->cache_folder);
     frn_mem_disk_release(ground->disk);
     frn_free(frn_process_heap(), ground);
 }

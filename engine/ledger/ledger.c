@@ -9,6 +9,7 @@
 #include "engine/ledger/ledger.h"
 
 #include "engine/base/error.h"
+#include "engine/cache/cache.h"
 #include "engine/ledger/options.h"
 #include "engine/ledger/private.h"
 #include "firn/batch.h"
@@ -26,8 +27,10 @@ static void house_free(frn_house *house)
     heap = house->core.heap;
     frn_intake_done(&house->core.intake);
     frn_digests_done(&house->core.digests);
+    frn_spoilt_done(&house->core.spoilt);
     frn_answers_done(&house->core.answers);
     frn_index_close(house->core.index);
+    frn_cache_free(house->core.cache);
     frn_mutex_done(&house->following);
     frn_mutex_done(&house->merger.busy);
     frn_free(heap, house->index_folder);
@@ -57,6 +60,7 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     house->core.writable = writable;
     house->core.trace = (frn_trace){options->trace, options->trace_arg};
     frn_digests_init(&house->core.digests, seam->heap);
+    frn_spoilt_init(&house->core.spoilt);
     frn_intake_init(&house->core.intake, seam->heap);
     status = frn_answers_init(&house->core.answers, seam->heap, writable ? options->outstanding_max : 1,
                               options->progress == FIRN_PROGRESS_MANUAL, err);
@@ -67,6 +71,11 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     }
     if (seam->index_place != NULL) {
         house->index_place = *seam->index_place;
+    }
+    if (status == FIRN_OK && seam->cache_folder != NULL) {
+        frn_cache_options cache = {.read_only = !writable, .trace = house->core.trace};
+
+        status = frn_cache_new(seam->heap, seam->cache_folder, &cache, &house->core.cache, err);
     }
     if (status != FIRN_OK) {
         house_free(house);
@@ -230,12 +239,13 @@ firn_status firn_open(const char *url, const firn_options *options, firn_ledger 
                                  (frn_trace){own.trace, own.trace_arg}, &ground, err);
     }
     if (status == FIRN_OK) {
+        frn_ledger_seam seam = {&ground->heap, ground->io, true, ground->index_folder, ground->cache_folder};
+
         /* As in frn_ground_open(): a private disk in memory that is written is created. */
         if (own.mode == FIRN_OPEN_WRITE && strcmp(url, "mem:") == 0) {
             own.mode = FIRN_OPEN_CREATE;
         }
-        status = frn_ledger_open_on(&(frn_ledger_seam){&ground->heap, ground->io, true, ground->index_folder}, &own,
-                                    &ledger, err);
+        status = frn_ledger_open_on(&seam, &own, &ledger, err);
     }
     if (status != FIRN_OK) {
         frn_ground_close(ground);

@@ -30,6 +30,7 @@ typedef struct frn_ledger_seam {
                    */
     const char *index_folder; /**< The index is kept there; its parent is there. NULL: in memory, and gone at close. */
     const frn_index_place *index_place; /**< If not NULL, the index is kept by it, and there is no folder. */
+    const char *cache_folder; /**< What can be computed again is kept there; its parent is there. NULL: nowhere. */
 } frn_ledger_seam;
 
 firn_status frn_ledger_open_on(const frn_ledger_seam *seam, const firn_options *options, firn_ledger **out_ledger,

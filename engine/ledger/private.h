@@ -16,6 +16,7 @@ typedef struct frn_ground {
     frn_io *io;
     frn_mem_disk *disk; /**< NULL: a folder. */
     char *index_folder; /**< Where the index of a folder is kept; NULL: a disk in memory. */
+    char *cache_folder; /**< The same for what can be computed again. */
 } frn_ground;
 
 /** Heap and I/O for a URL. create: make folder or disk if missing. Statuses: see firn_open(). */

@@ -102,6 +102,26 @@ static firn_status damaged(frn_log_reader *reader, uint16_t detail, const char *
     return FIRN_ECORRUPT;
 }
 
+/* The same of the record at data, whose checksum is told if that is what is wrong. */
+static firn_status record_damaged(frn_log_reader *reader, const uint8_t *data, uint64_t offset, fmt_verdict verdict,
+                                  firn_error *err)
+{
+    firn_status status = damaged(reader, FIRN_DETAIL_RECORD, "record", offset, verdict, err);
+
+    if (verdict == FMT_CHECKSUM) {
+        (void)frn_fail_detail(&reader->damage, FIRN_ECORRUPT, FIRN_DETAIL_RECORD,
+                              "segment %" PRIu64 ": record at %" PRIu64 ": integrity error: expected crc32c:%08" PRIx32
+                              ", got crc32c:%08" PRIx32,
+                              reader->segment->number, offset, fmt_get32(data + FMT_RECORD_CRC),
+                              fmt_record_crc(data, reader->walk.salt, reader->record_seq));
+        (void)frn_place(&reader->damage, FIRN_ECORRUPT, reader->segment->number, offset, reader->record_seq);
+        if (err != NULL) {
+            *err = reader->damage;
+        }
+    }
+    return status;
+}
+
 /* Stands at an offset of a segment. */
 static void stand(frn_log_reader *reader, const frn_segment *segment, frn_log_file *file, uint64_t offset)
 {
@@ -252,8 +272,8 @@ static firn_status load_record(frn_log_reader *reader, fmt_record *out_record, f
                                                 reader->walk.salt, reader->record_seq, &record, &size);
 
         if (verdict != FMT_OK) {
-            return damaged(reader, FIRN_DETAIL_RECORD, "record", reader->group_offset + reader->record_at, verdict,
-                           err);
+            return record_damaged(reader, reader->data + reader->record_at, reader->group_offset + reader->record_at,
+                                  verdict, err);
         }
         reader->record_at += size;
         reader->record_seq++;

@@ -159,8 +159,12 @@ void frn_log_stat(frn_log *log, firn_stats *stats)
     stat_history(log, stats);
     stats->segments_count = 0;
     stats->log_size = 0;
+    stats->horizon_seq = 1; /* Of a log without records too: nothing was ever taken away. */
     for (size_t i = 0; i < log->segments.count; i++) {
         if (log->segments.at[i]->counts.groups > 0) {
+            if (stats->segments_count == 0) {
+                stats->horizon_seq = log->segments.at[i]->first_seq;
+            }
             stats->segments_count++;
             stats->log_size += log->segments.at[i]->end_offset;
         }

@@ -230,6 +230,8 @@ static firn_status load(firn_content_reader *reader, uint64_t index, firn_error 
                                          : load_chunk(reader, index, err);
     if (status == FIRN_OK) {
         reader->loaded = index;
+    } else if (status == FIRN_ECORRUPT) {
+        frn_spoilt_note(&reader->ledger->spoilt, reader->content.seq);
     }
     return status;
 }
@@ -319,6 +321,9 @@ static firn_status reader_open(firn_view *view, const uint8_t *digest, const frn
     reader->loaded = UINT64_MAX;
     reader->chunk_size = row->length;
     status = row->chunks == 0 ? FIRN_OK : manifest_load(reader, view, err);
+    if (status == FIRN_ECORRUPT) {
+        frn_spoilt_note(&view->ledger->spoilt, row->seq);
+    }
     if (status != FIRN_OK) {
         firn_content_reader_close(reader);
         return status;
@@ -401,6 +406,8 @@ static firn_status get_blob(firn_view *view, const uint8_t *digest, const frn_ro
     if (status == FIRN_OK) {
         memmove(buf->data, bytes.data, bytes.size);
         buf->size = bytes.size;
+    } else if (status == FIRN_ECORRUPT) {
+        frn_spoilt_note(&view->ledger->spoilt, row->seq);
     }
     return status;
 }

@@ -128,6 +128,19 @@ static firn_status put_records(frn_decision *decision, const frn_content_put *pu
     return status == FIRN_OK ? manifest_record(decision, put, err) : status;
 }
 
+/* Whether the content that the row finds is good, as far as anybody knows. */
+static firn_status row_believe(const frn_content_put *put, firn_slice value, bool *out_good, firn_error *err)
+{
+    frn_row_digest row;
+    fmt_verdict verdict = frn_row_digest_decode(value, &row);
+
+    if (verdict != FMT_OK) {
+        return frn_row_bad(err, FRN_TABLE_DIGEST, verdict);
+    }
+    *out_good = !frn_spoilt_has(put->spoilt, row.seq);
+    return FIRN_OK;
+}
+
 static firn_status put_decide(const frn_verb *verb, frn_decision *decision, firn_error *err)
 {
     const frn_content_put *put = (const frn_content_put *)(const void *)verb;
@@ -135,9 +148,14 @@ static firn_status put_decide(const frn_verb *verb, frn_decision *decision, firn
     firn_slice value;
     firn_status status = frn_index_read(decision->apply.index, FRN_TABLE_DIGEST,
                                         frn_row_digest_key_encode(key, FRN_HASH_SHA256, put->digest), &value, err);
-    bool existing = status == FIRN_OK;
+    bool existing = false;
 
-    if (status == FIRN_ENOTFOUND) {
+    if (status == FIRN_OK) {
+        status = row_believe(put, value, &existing, err);
+    } else if (status == FIRN_ENOTFOUND) {
+        status = FIRN_OK;
+    }
+    if (status == FIRN_OK && !existing) {
         status = put_records(decision, put, err);
     }
     if (status == FIRN_OK && put->result != NULL) {
@@ -201,8 +219,11 @@ static firn_status put_prepare(firn_ledger *ledger, frn_arena *arena, firn_slice
     if (bytes.data == NULL && bytes.size != 0) {
         return frn_fail(err, FIRN_EINVAL, "bytes is NULL");
     }
-    *put = (frn_content_put){
-        .verb = {&frn_content_put_ops}, .bytes = bytes, .size = bytes.size, .chunk_size = ledger->content_chunk_size};
+    *put = (frn_content_put){.verb = {&frn_content_put_ops},
+                             .spoilt = &ledger->spoilt,
+                             .bytes = bytes,
+                             .size = bytes.size,
+                             .chunk_size = ledger->content_chunk_size};
     status = frn_content_digest(&ledger->digests, bytes, put->digest, err);
     if (status == FIRN_OK && expected != NULL && memcmp(expected, put->digest, FIRN_DIGEST_SIZE) != 0) {
         status = frn_digest_differs(err, expected, put->digest);

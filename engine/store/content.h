@@ -5,6 +5,7 @@
 
 #include "engine/intake/apply.h"
 #include "engine/intake/intake.h"
+#include "engine/intake/spoilt.h"
 #include "firn/content.h"
 
 /** Applies the kinds of the block "content". */
@@ -16,6 +17,7 @@ firn_status frn_content_apply(frn_apply *apply, const fmt_record *record, firn_e
  */
 typedef struct frn_content_put {
     frn_verb verb;
+    frn_spoilt *spoilt; /**< Content that stands there counts as absent. */
     firn_slice bytes; /**< Behind the staged chunks. */
     uint64_t size;    /**< Of the whole. */
     size_t chunks;

@@ -218,6 +218,7 @@ firn_status firn_content_writer_finish(firn_content_writer *writer, const uint8_
         return frn_wrap(err, status, "put content");
     }
     writer->over = true;
+    put.spoilt = &writer->ledger->spoilt;
     put.bytes = (firn_slice){writer->held, writer->held_size};
     put.size = writer->size;
     put.staged = writer->chunks;

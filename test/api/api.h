@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -21,6 +22,7 @@ typedef struct api_world {
     firn_ledger *ledger;  /**< Open for writing. */
     firn_ledger *keeper;  /**< Keeps a disk in memory alive while the ledger is reopened. */
     int64_t clock_ns;     /**< What the ledger's clock says if api_clock is its clock. */
+    bool broken;          /**< The ledger cannot be replayed when the test ends: damaged, or its views expire at once. */
 } api_world;
 
 /** Group by place: each runs a list of tests on fresh ledgers of a kind. state is an api_world. */
@@ -29,6 +31,7 @@ int api_setup_folder(void **state);
 /** As the two, but the caller's threads alone make progress. */
 int api_setup_memory_manual(void **state);
 int api_setup_folder_manual(void **state);
+/** Closes and removes the ledger, after its rows were compared with a replay of its log. */
 int api_teardown(void **state);
 
 /** Both places for one test. */

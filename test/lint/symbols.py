@@ -16,10 +16,11 @@ BELOW = {
     'frn_io': ['frn_base'],
     'frn_log': ['frn_base', 'frn_io', 'fmt'],
     'frn_index': ['frn_base', 'fmt'],
+    'frn_cache': ['frn_base', 'frn_io'],
     'frn_intake': ['frn_base', 'frn_log', 'frn_index', 'fmt'],
     'frn_store': ['frn_base', 'frn_log', 'frn_index', 'frn_intake', 'fmt'],
     'frn_read': ['frn_base', 'frn_log', 'frn_index', 'frn_intake', 'frn_store', 'fmt'],
-    'frn_ledger': ['frn_base', 'frn_io', 'frn_log', 'frn_index', 'frn_intake', 'frn_store', 'frn_read', 'fmt'],
+    'frn_ledger': ['frn_base', 'frn_io', 'frn_log', 'frn_index', 'frn_cache', 'frn_intake', 'frn_store', 'frn_read', 'fmt'],
 }
 # Functions of bytes, and what compilers put in by themselves.
 PURE = (r'mem(cpy|move|set|cmp|chr|rchr)|bcmp|str(len|nlen|cmp|ncmp|chr|rchr|spn|cspn)|v?snprintf|__assert_fail'
@@ -35,6 +36,7 @@ OUTSIDE = {
     'frn_index': r'pthread_(rwlock|mutex).*|mdb_.*|open|close|fcntl(64)?'
                  r'|f?stat|pread|pwrite|ftruncate|fsync|mkdir|rmdir|unlink'
                  r'|rename|renameat2|__errno_location',
+    'frn_cache': r'EVP_.*',
     'frn_intake': r'EVP_.*',
     'frn_store': r'EVP_.*',
     'frn_read': r'',

@@ -182,6 +182,7 @@ typedef struct firn_stats {
     uint64_t merges_count;     /**< Merges into it since open. */
     uint64_t merge_ns;         /**< How long they took. */
     char index_note[128];      /**< Why the index on disk was built anew, or is not used; "" otherwise. */
+    uint64_t horizon_seq;      /**< The lowest seq with full history: from it on nothing was taken away. */
 } firn_stats;
 
 /** Fill in stats up to its struct_size. Blocks briefly. Returns FIRN_OK or FIRN_EINVAL. */
