@@ -81,7 +81,8 @@ static firn_status mixed_batch(const bench_case *setting, firn_batch *batch, con
     for (unsigned i = 0; i < MIXED_BATCH / 2 / MIXED_EVENTS && status == FIRN_OK; i++) {
         snprintf(run, sizeof run, "run-%u", (unsigned)(bench_random_next(random) % MIXED_RUNS));
         for (unsigned k = 0; k < MIXED_EVENTS; k++)
-            events[k] = (firn_run_event){.kind = {"log", 3},
+            events[k] = (firn_run_event){.auto_seq = 1,
+                                         .kind = {"log", 3},
                                          .payload = payload(setting, pool, random, bytes, true)};
         status = firn_batch_run_append(batch, (firn_slice){run, strlen(run)}, events, MIXED_EVENTS, NULL, &appended[i],
                                        err);

@@ -3,6 +3,7 @@
 #ifndef FRN_LEDGER_PRIVATE_H
 #define FRN_LEDGER_PRIVATE_H
 
+#include "engine/index/lmdb.h"
 #include "engine/intake/core.h"
 #include "engine/intake/driver.h"
 #include "engine/ledger/merger.h"
@@ -69,6 +70,12 @@ void frn_rows_discard(frn_house *house);
 
 /** Which store owns which block of kinds. */
 extern const frn_apply_table frn_stores;
+
+enum {
+    FRN_STORES = 4 /**< That have rows, the ledger itself included. */
+};
+/** By the first of each store's tables, ascending: in which version it lays out its rows. */
+extern const frn_index_store frn_stores_rows[FRN_STORES];
 
 /** Rows from records, batch by batch. */
 typedef struct frn_replay {

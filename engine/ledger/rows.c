@@ -6,9 +6,9 @@
  * records behind the mark are replayed into memory above it. Rows go to disk in portions on the way, so memory is
  * bounded however much there is to replay: an index that is missing is no special case, its mark is 0.
  *
- * An index that cannot be believed is built anew from the log: one that does not verify, belongs to another ledger or
- * to stores of other versions, or whose mark is not in the history. A reader, who may not write, then keeps the rows in
- * memory, and so does who finds that this process has the index open already.
+ * An index that cannot be believed is built anew from the log, all of it: one that does not verify, belongs to another
+ * ledger or to stores that lay out their rows in other versions, or whose mark is not in the history. A reader, who may
+ * not write, then keeps the rows in memory, and so does who finds that this process has the index open already.
  *
  * What can fail: reading the log; memory; the disk of the index. A writer is refused then; a reader of a log that turns
  * out damaged keeps the rows up to there.
@@ -16,7 +16,6 @@
 #include "engine/ledger/private.h"
 
 #include "engine/base/error.h"
-#include "engine/index/lmdb.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -46,10 +45,12 @@ static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn
         .map_size = house->options.index_map_size,
         .create = house->core.writable,
         .read_only = !house->core.writable,
+        .stores_count = FRN_STORES,
     };
     firn_status status;
 
     memcpy(options.ledger_id, ledger_id, sizeof options.ledger_id);
+    memcpy(options.stores, frn_stores_rows, sizeof frn_stores_rows);
     status = frn_index_open_lmdb(house->core.heap, house->index_folder, &options, &house->core.index, err);
     if (status == FIRN_OK) {
         house->index_on_disk = true;

@@ -2,6 +2,8 @@
 /* test_api_index.c — the index on disk: whatever becomes of it, a ledger gives the answers that its log gives. */
 #include "test/api/api.h"
 
+#include "engine/ledger/private.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -246,6 +248,56 @@ static void test_foreign(void **state)
     api_remove_folder(other);
 }
 
+/* Puts an index in place that has the mark and no rows, as if it were that of a build in which one store lays out its
+   rows in another version. */
+static void put_other_version(const api_world *world, const uint8_t *ledger_id, unsigned store)
+{
+    frn_lmdb_options options = {.stores_count = FRN_STORES};
+    frn_index_bulk *bulk;
+    frn_index_mark mark;
+    char folder[300];
+    frn_index *index;
+    frn_heap heap;
+    firn_error err;
+
+    (void)snprintf(folder, sizeof folder, "%s/index", world->folder);
+    frn_heap_init(&heap);
+    memcpy(options.ledger_id, ledger_id, sizeof options.ledger_id);
+    memcpy(options.stores, frn_stores_rows, sizeof frn_stores_rows);
+    OK(err, frn_index_open_lmdb(&heap, folder, &options, &index, &err));
+    frn_index_mark_get(index, &mark);
+    frn_index_close(index);
+    options.stores[store].version++;
+    OK(err, frn_index_bulk_open(&heap, folder, &options, &bulk, &err));
+    OK(err, frn_index_bulk_finish(bulk, &mark, &err));
+    frn_index_bulk_close(bulk);
+    assert_int_equal(atomic_load(&heap.live), 0);
+}
+
+/* A store lays out its rows in another version: the next open builds the index anew, and says why. */
+static void test_other_versions(void **state)
+{
+    api_world *world = *state;
+    firn_stats stats = stat_of(world->ledger);
+    uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
+    answers before;
+
+    memcpy(ledger_id, stats.ledger_id, sizeof ledger_id);
+    fill(world, 100);
+    for (unsigned store = 0; store < FRN_STORES; store++) {
+        before = ask(world->ledger);
+        api_close(world);
+        put_other_version(world, ledger_id, store);
+        api_open(world);
+        stats = stat_of(world->ledger);
+        assert_int_equal(stats.replayed_records, before.records);
+        assert_non_null(strstr(stats.index_note, "other versions of the stores"));
+        api_close(world);
+        put_other_version(world, ledger_id, store);
+        check(world, &before);
+    }
+}
+
 /* The index is that of an earlier moment: only what came since is replayed. */
 static void test_stale(void **state)
 {
@@ -427,7 +479,7 @@ int main(void)
         ON_FOLDER(test_corrupted),       ON_FOLDER(test_corrupted_within),
         ON_FOLDER(test_foreign),         ON_FOLDER(test_stale),
         ON_FOLDER(test_mark_beyond_log), ON_FOLDER(test_killed),
-        ON_FOLDER(test_follow_merges),
+        ON_FOLDER(test_follow_merges),   ON_FOLDER(test_other_versions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
