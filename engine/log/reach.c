@@ -207,17 +207,18 @@ void frn_reach_drop(frn_log *log)
 bool frn_reach_read(frn_log *log, fmt_reach *out_reach)
 {
     const frn_io_ops *ops = log->io->ops;
-    uint8_t bytes[FMT_REACH_HEADER];
+    uint8_t *bytes = frn_alloc_aligned(log->heap, log->alignment, log->alignment);
     frn_file *file = NULL;
     size_t got = 0;
-    bool good;
+    bool good = false;
 
-    if (ops->open(log->io, FRN_REACH_NAME, 0, &file, NULL) < 0) {
-        return false;
+    if (bytes != NULL && ops->open(log->io, FRN_REACH_NAME, 0, &file, NULL) == FIRN_OK) {
+        /* Past the cache: what counts is what the device was told. */
+        good = ops->read_device(file, bytes, log->alignment, 0, &got, NULL) == FIRN_OK &&
+               fmt_reach_decode(bytes, got, out_reach) == FMT_OK;
+        ops->file_close(file);
     }
-    good = ops->read(file, bytes, sizeof bytes, 0, &got, NULL) == FIRN_OK &&
-           fmt_reach_decode(bytes, got, out_reach) == FMT_OK;
-    ops->file_close(file);
+    frn_free(log->heap, bytes);
     return good && memcmp(out_reach->ledger_id, log->ledger_id, sizeof out_reach->ledger_id) == 0 &&
            out_reach->incarnation == log->manifest.incarnations[log->manifest.incarnations_count - 1].number;
 }

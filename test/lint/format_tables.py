@@ -18,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 
-HEADERS = ["format/body.h", "format/group.h", "format/kinds.h", "format/manifest.h", "format/positions.h"]
+HEADERS = ["format/body.h", "format/group.h", "format/kinds.h", "format/manifest.h", "format/positions.h",
+           "format/reach.h"]
 # Enumerators with the prefix of a header that are not offsets in it.
 NOT_OFFSETS = re.compile(r"_(HEADER|MAX|MIN|NAMES|KEY|SPARSE|MAGIC_VALUE|MAGIC_TEXT)$|^FMT_MANIFEST_SIZE$")
 
