@@ -19,6 +19,8 @@ const frn_apply_table frn_stores = {
     .run_flush = frn_run_flush,
 };
 
+const frn_table frn_stores_unread[FRN_STORES_UNREAD] = {FRN_TABLE_DIGEST, FRN_TABLE_RUN_BY_AGE};
+
 const frn_index_store frn_stores_rows[FRN_STORES] = {
     {FRN_TABLE_STREAM_BY_NAME, FRN_APPLY_ROWS_VERSION},
     {FRN_TABLE_DIGEST, FRN_CONTENT_ROWS_VERSION},
