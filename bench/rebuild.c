@@ -2,8 +2,8 @@
 /*
  * rebuild.c — how fast the index on disk is built again from the log, and in how much memory.
  *
- * A ledger is filled and closed, and its log read once, so that what the page cache can hold is there. Then the index is
- * deleted and the ledger opened for writing and closed: closing brings the last rows to disk.
+ * A ledger is filled and closed, and its log read once, so that what the page cache can hold is there. Then the index
+ * is deleted and the ledger opened for writing and closed: closing brings the last rows to disk.
  */
 #include <inttypes.h>
 #include <limits.h>

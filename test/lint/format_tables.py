@@ -82,7 +82,7 @@ def constants_in(root):
 def header_tables(root):
     """The layouts in the comments of the headers, in the order of the page: lists of (offset, size, field)."""
     tables = []
-    for name in ["record", "batch", "group", "segment", "manifest", "positions"]:
+    for name in ["record", "batch", "group", "segment", "manifest", "positions", "reach"]:
         for line in (root / f"format/{name}.h").read_text().splitlines():
             if re.match(r" \*\s+offset\s+size\s+field", line):
                 tables.append([])
