@@ -70,6 +70,13 @@ static firn_status run_round(const bench_case *setting, bench_round *round, firn
     case BENCH_GET_MEMORY:
         status = bench_get_digest(setting, folder, round, err);
         break;
+    case BENCH_REBUILD:
+    case BENCH_REBUILD_MIXED:
+        status = bench_rebuild(setting, folder, round, err);
+        break;
+    case BENCH_CRASH:
+        status = bench_crash(setting, folder, round, err);
+        break;
     }
     bench_folder_remove(folder);
     return status;

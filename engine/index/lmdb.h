@@ -75,4 +75,17 @@ firn_status frn_index_bulk_finish(frn_index_bulk *bulk, const frn_index_mark *ma
 /** NULL is accepted. Removes what is not finished. */
 void frn_index_bulk_close(frn_index_bulk *bulk);
 
+/**
+ * An empty index for a replay from the first record on, which bulk build makes the index of a folder. Write side only:
+ * no views, no merges. unread: tables that replay only puts rows into. frn_index_stat() tells the memory that rows of
+ * the other tables take; those of the unread take sort_size_max. size_max of the options holds for the former. After a
+ * failure of a put it is only to be closed. @return as frn_index_bulk_open().
+ */
+firn_status frn_index_build_open(frn_heap *heap, const char *folder, const frn_lmdb_options *options,
+                                 const frn_table *unread, size_t unread_count, frn_index **out_index,
+                                 firn_error *err) FIRN_NODISCARD;
+/** Brings all rows to disk, up to the mark, which is the last commit; as frn_index_bulk_finish(). The index is only to
+    be closed then. */
+firn_status frn_index_build_finish(frn_index *index, const frn_index_mark *mark, firn_error *err) FIRN_NODISCARD;
+
 #endif

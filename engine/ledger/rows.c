@@ -6,9 +6,9 @@
  * records behind the mark are replayed into memory above it. Rows go to disk in portions on the way, so memory is
  * bounded however much there is to replay: an index that is missing is no special case, its mark is 0.
  *
- * An index that cannot be believed is built anew from the log: one that does not verify, belongs to another ledger or
- * to stores of other versions, or whose mark is not in the history. A reader, who may not write, then keeps the rows in
- * memory, and so does who finds that this process has the index open already.
+ * An index that cannot be believed is built anew from the log, all of it: one that does not verify, belongs to another
+ * ledger or to stores that lay out their rows in other versions, or whose mark is not in the history. A reader, who may
+ * not write, then keeps the rows in memory, and so does who finds that this process has the index open already.
  *
  * What can fail: reading the log; memory; the disk of the index. A writer is refused then; a reader of a log that turns
  * out damaged keeps the rows up to there.
@@ -16,14 +16,14 @@
 #include "engine/ledger/private.h"
 
 #include "engine/base/error.h"
-#include "engine/index/lmdb.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    PORTION_SIZE = 256 * 1024 * 1024 /* Bytes of rows in memory that opening brings to disk on its way. */
+    PORTION_SIZE = 256 * 1024 * 1024, /* Bytes of rows in memory that opening brings to disk on its way. */
+    BUILD_RECORDS_MIN = 65536         /* Fewer are not worth a sorter. */
 };
 
 static void note(frn_house *house, const char *what, const char *why)
@@ -55,18 +55,27 @@ frn_index_place frn_rows_folder(frn_house *house)
     return (frn_index_place){.open = folder_open, .remove = folder_remove, .arg = house};
 }
 
-static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn_error *err)
+static frn_lmdb_options disk_options(const frn_house *house, const uint8_t *ledger_id)
 {
     frn_lmdb_options options = {
         .index = index_options(house),
         .map_size = house->options.index_map_size,
         .create = house->core.writable,
         .read_only = !house->core.writable,
+        .stores_count = FRN_STORES,
     };
-    firn_status status;
 
     memcpy(options.ledger_id, ledger_id, sizeof options.ledger_id);
-    status = house->index_place.open(house->index_place.arg, house->core.heap, &options, &house->core.index, err);
+    memcpy(options.stores, frn_stores_rows, sizeof frn_stores_rows);
+    return options;
+}
+
+static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn_error *err)
+{
+    frn_lmdb_options options = disk_options(house, ledger_id);
+    firn_status status =
+        house->index_place.open(house->index_place.arg, house->core.heap, &options, &house->core.index, err);
+
     if (status == FIRN_OK) {
         house->index_on_disk = true;
     }
@@ -184,9 +193,6 @@ static firn_status between_batches(void *arg, firn_error *err)
     frn_index_stats stats;
     firn_status status;
 
-    if (house->batches_count++ % 1024 != 0) {
-        return FIRN_OK;
-    }
     frn_index_stat(house->core.index, &stats);
     if (stats.size < PORTION_SIZE && stats.size < stats.size_max / 2) {
         return FIRN_OK;
@@ -194,6 +200,47 @@ static firn_status between_batches(void *arg, firn_error *err)
     status = frn_index_merge(house->core.index, frn_merger_mark, house->core.log, &merged, err);
     while (status == FIRN_OK && frn_index_reclaim(house->core.index)) {
     }
+    return status < 0 ? frn_wrap(err, status, "index") : FIRN_OK;
+}
+
+/* Between two batches of the replay into an index that is built from nothing: FIRN_END when the rows that it keeps in
+   memory are enough. */
+static firn_status until_full(void *arg, firn_error *err)
+{
+    frn_house *house = arg;
+    frn_index_stats stats;
+
+    (void)err;
+    frn_index_stat(house->core.index, &stats);
+    return stats.size < PORTION_SIZE && (stats.size_max == 0 || stats.size < stats.size_max / 2) ? FIRN_OK : FIRN_END;
+}
+
+/* Builds the index on disk from nothing, as far as memory lets it: the rest is merged into it. */
+static firn_status build(frn_house *house, frn_replay *replay, const frn_replay_told *told, firn_error *err)
+{
+    frn_log *log = house->core.log;
+    frn_lmdb_options options = disk_options(house, frn_log_id(log));
+    frn_index_mark mark = {0};
+    firn_status status;
+
+    drop(house);
+    status = frn_index_build_open(house->core.heap, house->index_folder, &options, frn_stores_unread, FRN_STORES_UNREAD,
+                                  &house->core.index, err);
+    if (status == FIRN_OK) {
+        replay->index = house->core.index;
+        replay->between = until_full;
+        status = frn_replay_run(replay, log, 1, frn_log_durable(log), told, err);
+    }
+    if (status == FIRN_OK) {
+        mark.seq = replay->last_seq;
+        frn_merger_mark(log, &mark);
+        status = frn_index_build_finish(house->core.index, &mark, err);
+    }
+    drop(house);
+    if (status == FIRN_OK) {
+        status = open_on_disk(house, frn_log_id(log), err);
+    }
+    replay->index = house->core.index;
     return status < 0 ? frn_wrap(err, status, "index") : FIRN_OK;
 }
 
@@ -222,6 +269,17 @@ static firn_status fill(frn_house *house, frn_replay *replay, firn_error *err)
     /* An estimate: nobody knows how long the records behind the mark are. */
     told.bytes_total =
         durable == 0 ? 0 : (uint64_t)((double)stats.log_size * (double)(durable - mark.seq) / (double)durable);
+    if (house->index_on_disk && house->index_folder != NULL && house->core.writable && mark.seq == 0 &&
+        durable >= BUILD_RECORDS_MIN) {
+        firn_status status = build(house, replay, &told, err);
+
+        if (status != FIRN_OK) {
+            return status;
+        }
+        replay->between = between_batches;
+        frn_index_mark_get(house->core.index, &mark);
+        replay->from = frn_merger_hint(&mark);
+    }
     return frn_replay_run(replay, house->core.log, mark.seq + 1, durable, &told, err);
 }
 

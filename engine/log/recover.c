@@ -16,8 +16,8 @@
  * it before anything of it is exposed.
  *
  * Why searches for witnesses and not just a look at the next few groups: a witness may stand behind any number of lost
- * groups. They run only after an unclean stop, over what the writer may have reached (reach.c): to the end of the active
- * segment and all spares where it did not say.
+ * groups. They run only after an unclean stop, over what the writer may have reached (reach.c): to the end of the
+ * active segment and all spares where it did not say.
  */
 #include "engine/log/recovery.h"
 

@@ -7,8 +7,9 @@
  *
  * After an unclean stop: the files that hold the tail are synced (it was read past the cache); the manifest gets a new
  * incarnation that begins behind the last accepted record, loses the segments that hold nothing, and keeps the cut; and
- * writing begins in a fresh segment, which the maker's thread makes while the caller goes on. No place that the dead process may have written is written again: bytes of its
- * that land later belong to an incarnation that ended before their seqs.
+ * writing begins in a fresh segment, which the maker's thread makes while the caller goes on. No place that the dead
+ * process may have written is written again: bytes of its that land later belong to an incarnation that ended before
+ * their seqs.
  *
  * What can fail: every step can be cut short by a crash; the next recovery sees either the old manifest or the new one
  * and comes to the same end of the log. An incarnation without records leaves no trace but its number, which is not
