@@ -33,7 +33,7 @@ struct frn_index_bulk {
 /* One folder with what an index puts there. */
 static firn_status folder_remove(const char *folder, firn_error *err)
 {
-    static const char *const names[] = {"/data.mdb", "/lock.mdb", "/rows.tmp"};
+    static const char *const names[] = {"/data.mdb", "/lock.mdb", "/rows.tmp", "/distrusted"};
     char path[FRN_LMDB_PATH_SIZE_MAX];
     firn_status status = FIRN_OK;
 

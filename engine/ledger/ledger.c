@@ -270,9 +270,6 @@ firn_status firn_close(firn_ledger *ledger, firn_error *err)
         answer_all(house);
         frn_merger_stop(&house->merger);
     }
-    if (ledger->writable && house->index_on_disk && atomic_load(&house->merger.spoilt)) {
-        frn_rows_discard(house);
-    }
     status = frn_log_close(ledger->log, err);
     house_free(house);
     frn_ground_close(ground);

@@ -67,9 +67,6 @@ static firn_status merge(frn_merger *merger, bool *out_merged)
     }
     frn_mutex_unlock(&merger->busy);
     *out_merged = status == FIRN_OK && merged.seq > before;
-    if (status < 0 && err.detail == FIRN_DETAIL_INDEX) {
-        atomic_store(&merger->spoilt, true);
-    }
     if (status < 0 && !atomic_load(&merger->failing)) {
         frn_trace_say(&ledger->trace, "the index is not merged: %s", err.text);
     }

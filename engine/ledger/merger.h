@@ -19,7 +19,6 @@ typedef struct frn_merger {
     atomic_bool asleep;
     atomic_bool stopping;
     atomic_bool failing; /**< The last attempt failed: nobody waits for the next. */
-    atomic_bool spoilt;  /**< What is on disk cannot be believed: it goes when the ledger is closed. */
     _Atomic uint64_t merged_seq;
     _Atomic uint64_t merged_bytes; /**< Of the log, when that merge began. */
     _Atomic uint64_t merges_count;

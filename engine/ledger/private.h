@@ -64,9 +64,6 @@ void frn_rows_witness(void *arg, const uint8_t *ledger_id, uint64_t *out_seq, ui
 /** The log is open: makes the index hold the rows of all that is durable. See firn_open() for statuses. */
 firn_status frn_rows_build(frn_house *house, firn_error *err) FIRN_NODISCARD;
 
-/** Removes the index on disk, which cannot be believed: the next open builds it anew. The rows are gone. */
-void frn_rows_discard(frn_house *house);
-
 /** Which store owns which block of kinds. */
 extern const frn_apply_table frn_stores;
 

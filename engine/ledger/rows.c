@@ -84,16 +84,6 @@ static void drop(frn_house *house)
     house->index_on_disk = false;
 }
 
-void frn_rows_discard(frn_house *house)
-{
-    firn_error err;
-
-    drop(house);
-    if (frn_index_remove_lmdb(house->index_folder, &err) < 0) {
-        frn_trace_say(&house->core.trace, "the index is not removed: %s", err.text);
-    }
-}
-
 static firn_status open_in_memory(frn_house *house, firn_error *err)
 {
     frn_index_options options = index_options(house);
