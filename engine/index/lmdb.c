@@ -52,7 +52,7 @@ firn_status frn_lmdb_met(frn_lmdb_index *lmdb, firn_status status, firn_error *e
         return status;
     }
     lmdb_distrust(&lmdb->index, err != NULL ? err->text : "a row is damaged");
-    return frn_wrap(err, status, "the index is damaged, the log is not; the next opening builds it anew");
+    return frn_wrap(err, status, "the index is damaged, the log is not; opening again builds it anew");
 }
 
 /* What lies below, for the write side. FIRN_ENOTFOUND without a text. */

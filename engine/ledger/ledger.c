@@ -27,6 +27,7 @@ static void house_free(frn_house *house)
     frn_digests_done(&house->core.digests);
     frn_answers_done(&house->core.answers);
     frn_index_close(house->core.index);
+    frn_index_close(house->index_damaged);
     frn_mutex_done(&house->following);
     frn_mutex_done(&house->merger.busy);
     frn_free(heap, house->index_folder);

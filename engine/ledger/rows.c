@@ -6,7 +6,7 @@
  * records behind the mark are replayed into memory above it. Rows go to disk in portions on the way, so memory is
  * bounded however much there is to replay: an index that is missing is no special case, its mark is 0.
  *
- * An index that cannot be believed is built anew from the log: one that does not verify, belongs to another ledger or
+ * An index that cannot be believed, from the start or when a read meets damage, is built anew from the log: one that does not verify, belongs to another ledger or
  * to stores of other versions, or whose mark is not in the history. A reader, who may not write, then keeps the rows in
  * memory, and so does who finds that this process has the index open already.
  *
@@ -47,11 +47,13 @@ static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn
         .create = house->core.writable,
         .read_only = !house->core.writable,
     };
+    frn_index *index;
     firn_status status;
 
     memcpy(options.ledger_id, ledger_id, sizeof options.ledger_id);
-    status = frn_index_open_lmdb(house->core.heap, house->index_folder, &options, &house->core.index, err);
+    status = frn_index_open_lmdb(house->core.heap, house->index_folder, &options, &index, err);
     if (status == FIRN_OK) {
+        house->core.index = index;
         house->index_on_disk = true;
     }
     return status;
@@ -87,8 +89,13 @@ static void drop(frn_house *house)
 static firn_status open_in_memory(frn_house *house, firn_error *err)
 {
     frn_index_options options = index_options(house);
+    frn_index *index;
+    firn_status status = frn_index_open_memory(house->core.heap, &options, &index, err);
 
-    return frn_index_open_memory(house->core.heap, &options, &house->core.index, err);
+    if (status == FIRN_OK) {
+        house->core.index = index;
+    }
+    return status;
 }
 
 /* In place of an index that cannot be believed: an empty one. */
@@ -226,4 +233,31 @@ firn_status frn_rows_build(frn_house *house, firn_error *err)
     house->replayed_records = replay.records;
     house->replay_ns = (uint64_t)(house->io->ops->monotonic_ns(house->io) - started_ns);
     return status;
+}
+
+void frn_rows_heal(frn_house *house)
+{
+    frn_replay replay = {.digests = &house->core.digests};
+    frn_replay_told told = {0};
+    frn_index_options options = index_options(house);
+    firn_error err;
+    firn_status status;
+
+    if (house->core.writable || !house->index_on_disk || house->index_kept || frn_index_is_trusted(house->core.index)) {
+        return;
+    }
+    status = frn_index_open_memory(house->core.heap, &options, &replay.index, &err);
+    if (status == FIRN_OK) {
+        status = frn_replay_run(&replay, house->core.log, 1, house->rows_seq, &told, &err);
+    }
+    if (status < 0) {
+        frn_index_close(replay.index);
+        house->index_kept = true;
+        note(house, "on disk is damaged and used all the same", err.text);
+        return;
+    }
+    house->index_damaged = house->core.index;
+    house->core.index = replay.index;
+    house->index_on_disk = false;
+    note(house, "on disk is not used", "damage was met");
 }

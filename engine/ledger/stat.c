@@ -15,6 +15,8 @@ static firn_status stat_fill(frn_house *house, firn_stats *stats, firn_error *er
     firn_status status;
 
     frn_log_stat(ledger->log, stats);
+    /* The write side of the index belongs to who appends, or else to who follows. */
+    frn_mutex_lock(&house->following);
     frn_index_stat(ledger->index, &index);
     frn_index_mark_get(ledger->index, &mark);
     stats->merged_seq = mark.seq;
@@ -30,8 +32,6 @@ static firn_status stat_fill(frn_house *house, firn_stats *stats, firn_error *er
     stats->replayed_records = house->replayed_records;
     stats->replay_ns = house->replay_ns;
     stats->writable = ledger->writable;
-    /* The write side of the index belongs to who appends, or else to who follows. */
-    frn_mutex_lock(&house->following);
     if (stats->damage.status == FIRN_OK) {
         stats->damage = house->damage;
     }

@@ -300,7 +300,7 @@ firn_status firn_verify(const char *url, const firn_verify_options *options, fir
 }
 
 /* The rows in use at a position, against those of a replay up to the same one. */
-static firn_status rows_compare(firn_ledger *ledger, frn_replay *replay, const frn_replay_told *told,
+static firn_status rows_compare(firn_ledger *ledger, frn_index *index, frn_replay *replay, const frn_replay_told *told,
                                 frn_compare *compare, firn_error *err)
 {
     frn_index_view *view = NULL;
@@ -309,7 +309,7 @@ static firn_status rows_compare(firn_ledger *ledger, frn_replay *replay, const f
     /* First most of it, then a view, then the rest: so the view need not live as long as the whole replay. */
     status = frn_replay_run(replay, ledger->log, 1, frn_rows_position(ledger), told, err);
     if (status == FIRN_OK) {
-        status = frn_index_view_open(ledger->index, frn_rows_position(ledger), &view, err);
+        status = frn_index_view_open(index, frn_rows_position(ledger), &view, err);
     }
     if (status == FIRN_OK) {
         status = frn_replay_run(replay, ledger->log, replay->last_seq + 1, frn_index_view_seq(view), told, err);
@@ -338,7 +338,7 @@ static firn_status difference(const frn_compare *compare, bool on_disk, firn_err
                            compare->findings, compare->rows, compare->first.text, cure);
 }
 
-static firn_status replay_compare(firn_ledger *ledger, const firn_replay_options *options, firn_report *report,
+static firn_status replay_compare(firn_ledger *ledger, frn_index *index, const firn_replay_options *options, firn_report *report,
                                   firn_error *err)
 {
     frn_house *house = frn_house_of(ledger);
@@ -356,7 +356,7 @@ static firn_status replay_compare(firn_ledger *ledger, const firn_replay_options
     }
     frn_log_stat(ledger->log, &stats);
     told.bytes_total = stats.log_size;
-    status = rows_compare(ledger, &replay, &told, &compare, err);
+    status = rows_compare(ledger, index, &replay, &told, &compare, err);
     if (status == FIRN_OK) {
         status = difference(&compare, house->index_on_disk, err);
     }
@@ -364,7 +364,7 @@ static firn_status replay_compare(firn_ledger *ledger, const firn_replay_options
         status = rows_report(ledger->heap, &replay, report, err);
     }
     frn_index_close(replay.index);
-    frn_index_mark_get(ledger->index, &mark);
+    frn_index_mark_get(index, &mark);
     report->index_seq = mark.seq;
     report->index_rows = house->index_on_disk ? compare.rows : 0;
     report->segments = stats.segments_count;
@@ -382,6 +382,7 @@ firn_status firn_replay(firn_ledger *ledger, const firn_replay_options *options,
 {
     firn_replay_options own;
     firn_report report = {.struct_size = sizeof report};
+    frn_index *index;
     firn_error why;
     firn_status status;
 
@@ -393,12 +394,13 @@ firn_status firn_replay(firn_ledger *ledger, const firn_replay_options *options,
         status = frn_options_read(&own, sizeof own, options, "replay options", err);
     }
     if (status == FIRN_OK) {
-        status = replay_compare(ledger, &own, &report, &why);
+        index = ledger->index;
+        status = replay_compare(ledger, index, &own, &report, &why);
         if (status != FIRN_OK && err != NULL) {
             *err = why;
         }
         if (status == FIRN_EINVARIANT || (status < 0 && why.detail == FIRN_DETAIL_INDEX)) {
-            frn_index_distrust(ledger->index, why.text);
+            frn_index_distrust(index, why.text);
         }
     }
     if (status != FIRN_OK) {
