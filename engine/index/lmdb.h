@@ -72,8 +72,9 @@ firn_status frn_index_file_check(frn_index_file *file, const frn_index_checker *
 /** NULL is accepted. */
 void frn_index_file_close(frn_index_file *file);
 
-/** Removes an index and what a bulk build left beside it. FIRN_OK also if there is none; FIRN_EIO, FIRN_EACCES. Nobody
-    in this process has it open. */
+/** Removes an index and what a bulk build left beside it; what else is in its folder stays. FIRN_OK also if there is
+    none; FIRN_EEXISTS: something else has the name of one of its files; FIRN_EIO, FIRN_EACCES. Nobody in this process has
+    it open. */
 firn_status frn_index_remove_lmdb(const char *folder, firn_error *err) FIRN_NODISCARD;
 
 /*

@@ -30,6 +30,7 @@ static void house_free(frn_house *house)
     frn_index_close(house->index_damaged);
     frn_mutex_done(&house->following);
     frn_mutex_done(&house->merger.busy);
+    frn_mutex_done(&house->merger.telling);
     frn_free(heap, house->index_folder);
     frn_free(heap, house);
 }
@@ -47,6 +48,7 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     memset(house, 0, sizeof *house);
     frn_mutex_init(&house->following);
     frn_mutex_init(&house->merger.busy);
+    frn_mutex_init(&house->merger.telling);
     house->io = seam->io;
     house->options = *options;
     house->core.heap = seam->heap;

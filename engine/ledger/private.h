@@ -39,6 +39,7 @@ typedef struct frn_house {
     bool index_asked;      /**< The index on disk was opened, or could not be. */
     atomic_bool index_on_disk; /**< core.index is one. */
     frn_index *index_damaged;  /**< Reading: what core.index was; views may still use it. following. */
+    bool index_full;           /**< Opening: it takes no more on its way. */
     bool index_kept;           /**< Reading: what is damaged could not be replaced. following. */
     firn_error index_error; /**< Why it could not be opened; else status FIRN_OK. */
     char index_note[FRN_INDEX_NOTE_SIZE];  /**< For firn_stats. */

@@ -165,7 +165,7 @@ static firn_status between_batches(void *arg, firn_error *err)
     frn_index_stats stats;
     firn_status status;
 
-    if (house->batches_count++ % 1024 != 0) {
+    if (house->index_full || house->batches_count++ % 1024 != 0) {
         return FIRN_OK;
     }
     frn_index_stat(house->core.index, &stats);
@@ -174,6 +174,11 @@ static firn_status between_batches(void *arg, firn_error *err)
     }
     status = frn_index_merge(house->core.index, frn_merger_mark, house->core.log, &merged, err);
     while (status == FIRN_OK && frn_index_reclaim(house->core.index)) {
+    }
+    if (status == FIRN_ETOOBIG) {
+        /* The map is full: memory takes the rest, as far as index_size_max goes. */
+        house->index_full = true;
+        return FIRN_OK;
     }
     return status < 0 ? frn_wrap(err, status, "index") : FIRN_OK;
 }

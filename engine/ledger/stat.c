@@ -26,8 +26,8 @@ static firn_status stat_fill(frn_house *house, firn_stats *stats, firn_error *er
     stats->index_file_size = index.below_size;
     stats->index_file_rows = index.below_rows_count;
     stats->delta_records = house->index_on_disk ? stats->durable_seq - mark.seq : 0;
-    frn_merger_stat(&house->merger, stats);
     memcpy(stats->index_note, house->index_note, sizeof stats->index_note);
+    frn_merger_stat(&house->merger, stats);
     stats->tickets_count = frn_answers_outstanding(&ledger->answers);
     stats->replayed_records = house->replayed_records;
     stats->replay_ns = house->replay_ns;

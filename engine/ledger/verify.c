@@ -338,8 +338,8 @@ static firn_status difference(const frn_compare *compare, bool on_disk, firn_err
                            compare->findings, compare->rows, compare->first.text, cure);
 }
 
-static firn_status replay_compare(firn_ledger *ledger, frn_index *index, const firn_replay_options *options, firn_report *report,
-                                  firn_error *err)
+static firn_status replay_compare(firn_ledger *ledger, frn_index *index, const firn_replay_options *options,
+                                  firn_report *report, firn_error *err)
 {
     frn_house *house = frn_house_of(ledger);
     frn_replay replay = {.digests = &ledger->digests};
@@ -367,6 +367,9 @@ static firn_status replay_compare(firn_ledger *ledger, frn_index *index, const f
     frn_index_mark_get(index, &mark);
     report->index_seq = mark.seq;
     report->index_rows = house->index_on_disk ? compare.rows : 0;
+    if (!house->index_on_disk) {
+        (void)snprintf(report->index_note, sizeof report->index_note, "it is not in use");
+    }
     report->segments = stats.segments_count;
     report->batches = replay.batches;
     report->records = replay.records;
