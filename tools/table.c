@@ -273,8 +273,8 @@ const tool_command tool_commands[] = {
      dump_command_options, dump_examples, tool_cmd_dump},
     {"replay", "build the index anew from the log and compare it", "", 0, 0,
      "Reads the whole log, applies every record to an empty index, and compares the result with the index in use, row "
-     "by row. Each difference is a finding, with table and key; exit code 1 if there is one. Then the next command that "
-     "writes builds the index anew, and those that read do without it.",
+     "by row. Each difference is a finding, with table and key; exit code 1 if there is one. Then the next command "
+     "that writes builds the index anew, and those that read do without it.",
      tool_no_options, replay_examples, tool_cmd_replay},
     {"verify", "check every byte of a ledger", "", 0, 0,
      "Reads every byte that carries meaning and checks it, also in ledgers that cannot be opened. Each finding names "

@@ -59,9 +59,9 @@ firn_status frn_lmdb_met(frn_lmdb_index *lmdb, firn_status status, firn_error *e
 static firn_status below_get(frn_lmdb_index *lmdb, frn_table table, firn_slice key, firn_slice *out_value,
                              firn_error *err)
 {
-    return lmdb->write_generation->rows_count == 0 ? FIRN_ENOTFOUND
-                                                   : frn_lmdb_met(lmdb, frn_lmdb_get(slot_of(lmdb), table, key,
-                                                                                     out_value, err), err);
+    return lmdb->write_generation->rows_count == 0
+               ? FIRN_ENOTFOUND
+               : frn_lmdb_met(lmdb, frn_lmdb_get(slot_of(lmdb), table, key, out_value, err), err);
 }
 
 static firn_status lmdb_put(frn_index *index, frn_table table, firn_slice key, firn_slice value, firn_error *err)

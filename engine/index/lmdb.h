@@ -5,8 +5,8 @@
  * The folder of an index holds data.mdb and lock.mdb. It is derived from the log: whatever is wrong with it, the cure
  * is to build it again. Every outcome that asks for this is FIRN_ECORRUPT with FIRN_DETAIL_INDEX, and its text says
  * what was found. Damage that is met while the index is open is noted in a third file, "distrusted", which holds that
- * text: it lasts until the index is removed, whatever becomes of the process. Whether the mark fits the log (seq beyond its end, incarnation unknown) is for the caller to judge
- * by frn_index_mark_get().
+ * text: it lasts until the index is removed, whatever becomes of the process. Whether the mark fits the log (seq beyond
+ * its end, incarnation unknown) is for the caller to judge by frn_index_mark_get().
  */
 #ifndef FRN_INDEX_LMDB_H
 #define FRN_INDEX_LMDB_H
@@ -73,8 +73,8 @@ firn_status frn_index_file_check(frn_index_file *file, const frn_index_checker *
 void frn_index_file_close(frn_index_file *file);
 
 /** Removes an index and what a bulk build left beside it; what else is in its folder stays. FIRN_OK also if there is
-    none; FIRN_EEXISTS: something else has the name of one of its files; FIRN_EIO, FIRN_EACCES. Nobody in this process has
-    it open. */
+    none; FIRN_EEXISTS: something else has the name of one of its files; FIRN_EIO, FIRN_EACCES. Nobody in this process
+    has it open. */
 firn_status frn_index_remove_lmdb(const char *folder, firn_error *err) FIRN_NODISCARD;
 
 /*

@@ -53,9 +53,9 @@ static firn_status above_pass(overlay *over, firn_error *err)
     firn_status status = FIRN_OK;
 
     if (!over->deleted) {
-        status = over->checker->row(over->checker->arg, (frn_table)over->table,
-                                    (firn_slice){over->key.data, over->key.size},
-                                    (firn_slice){over->value.data, over->value.size}, err);
+        status =
+            over->checker->row(over->checker->arg, (frn_table)over->table, (firn_slice){over->key.data, over->key.size},
+                               (firn_slice){over->value.data, over->value.size}, err);
     }
     return status == FIRN_OK ? above_next(over, err) : status;
 }
@@ -147,7 +147,8 @@ static firn_status pin(frn_index_file *file, const char *folder, const struct st
         file->pinned = true;
         status = frn_lmdb_state_read(file->fd, transaction, &file->state, err);
     }
-    return status == FIRN_ENOTFOUND ? frn_fail(err, FIRN_ESTATE, "data.mdb: it changes faster than it is read") : status;
+    return status == FIRN_ENOTFOUND ? frn_fail(err, FIRN_ESTATE, "data.mdb: it changes faster than it is read")
+                                    : status;
 }
 
 firn_status frn_index_file_open(frn_heap *heap, const char *folder, const frn_lmdb_options *options,

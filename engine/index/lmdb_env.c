@@ -211,7 +211,7 @@ void frn_lmdb_env_distrust(const frn_lmdb_env *env, const char *why)
     }
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0) {
-        written = write(fd, why, strlen(why));
+        written = pwrite(fd, why, strlen(why), 0);
         (void)written; /* That the file is there is enough. */
         (void)close(fd);
     }
@@ -232,7 +232,7 @@ firn_status frn_lmdb_distrust_check(const char *folder, firn_error *err)
         return FIRN_OK;
     }
     if (fd >= 0) {
-        size = read(fd, why, sizeof why - 1);
+        size = pread(fd, why, sizeof why - 1, 0);
         why[size > 0 ? size : 0] = '\0';
         (void)close(fd);
     }

@@ -46,7 +46,7 @@ _Static_assert(FRN_LMDB_MARK_STORES + 4 * FRN_LMDB_STORES_MAX == FRN_LMDB_MARK_S
 typedef struct frn_lmdb_env {
     MDB_env *env;
     MDB_dbi dbi;
-    struct frn_lmdb_env *registered; /**< The next one that this process has open. The registry's lock, as with ready. */
+    struct frn_lmdb_env *registered; /**< The next one that this process has open. The registry's lock, like ready. */
     bool ready;                      /**< Pins may use it. */
     dev_t device;                    /**< Of data.mdb, and its inode: which file it is, whatever its name. */
     ino_t inode;
@@ -67,7 +67,7 @@ bool frn_lmdb_env_is_current(const frn_lmdb_env *env);
 /** Makes the file reach to its last page, see lmdb_meta.h. */
 firn_status frn_lmdb_env_extend(const frn_lmdb_env *env, firn_error *err) FIRN_NODISCARD;
 
-/** Notes beside data.mdb that it cannot be believed, if the process may; nothing if another file stands in its place. */
+/** Notes beside data.mdb that it cannot be believed, if the process may write there and no other file has its place. */
 void frn_lmdb_env_distrust(const frn_lmdb_env *env, const char *why);
 /** Whether that was noted. FIRN_OK, or FIRN_ECORRUPT with FIRN_DETAIL_INDEX and why. */
 firn_status frn_lmdb_distrust_check(const char *folder, firn_error *err) FIRN_NODISCARD;
@@ -117,8 +117,8 @@ bool frn_lmdb_is_mark(frn_table table, firn_slice key);
 /** Writes the mark as the last act of a write transaction. */
 firn_status frn_lmdb_mark_write(const frn_lmdb_env *env, MDB_txn *txn, const frn_index_mark *mark,
                                 const frn_lmdb_options *options, firn_error *err) FIRN_NODISCARD;
-/** Finds it in the file, and checks it against the options, but for the ledger's id, and the state that it is of. FIRN_OK;
-    FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER; FIRN_ENOMEM, FIRN_EIO. */
+/** Finds it in the file, and checks it against the options, but for the ledger's id, and the state that it is of.
+    FIRN_OK; FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER; FIRN_ENOMEM, FIRN_EIO. */
 firn_status frn_lmdb_mark_find(frn_heap *heap, int fd, const frn_lmdb_state *state, const frn_lmdb_options *options,
                                frn_index_mark *out_mark, firn_error *err) FIRN_NODISCARD;
 

@@ -51,7 +51,8 @@ static void slots_close(frn_lmdb_generation *generation)
     generation->slots_count = 0;
 }
 
-/* The state that the transactions see: where its pages are, and its mark; *out_same: false if two commits came meanwhile. */
+/* The state that the transactions see: where its pages are, and its mark. *out_same: false if two commits came
+   meanwhile. */
 static firn_status state_read(const frn_lmdb_index *lmdb, frn_lmdb_generation *generation, bool *out_same,
                               firn_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lmdb_meta.c — judge the meta pages of an LMDB data file before LMDB maps it, and tell the states that they lead to.
+ * lmdb_meta.c — judge the meta pages of an LMDB data file before LMDB maps it, and tell the states they lead to.
  *
  * LMDB believes its meta pages and reads its file through a map: a file that is shorter than they say ends the process
  * with SIGBUS. So they are read here first, as bytes.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lmdb_meta.h — judge the meta pages of an LMDB data file before LMDB maps it, and tell the states that they lead to. */
+/* lmdb_meta.h — judge the meta pages of an LMDB data file before LMDB maps it, and tell the states they lead to. */
 #ifndef FRN_INDEX_LMDB_META_H
 #define FRN_INDEX_LMDB_META_H
 
@@ -38,7 +38,8 @@ typedef struct frn_lmdb_state {
 
 /**
  * The state that a transaction left, or the newest one. Each meta page is overwritten by the second commit after it.
- * @return FIRN_OK; FIRN_ENOTFOUND (without a text): no meta page tells of it any more; FIRN_ECORRUPT as above; FIRN_EIO.
+ * @return FIRN_OK; FIRN_ENOTFOUND (without a text): no meta page tells of it any more; FIRN_ECORRUPT as above;
+ *   FIRN_EIO.
  */
 firn_status frn_lmdb_state_read(int fd, uint64_t transaction, frn_lmdb_state *out_state,
                                 firn_error *err) FIRN_NODISCARD;

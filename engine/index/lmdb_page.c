@@ -59,9 +59,9 @@ enum {
 
 firn_status frn_lmdb_damage(firn_error *err, uint64_t offset, const char *what)
 {
-    return frn_place(err,
-                     frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: at %" PRIu64 ": %s", offset, what),
-                     0, offset, 0);
+    return frn_place(
+        err, frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: at %" PRIu64 ": %s", offset, what), 0,
+        offset, 0);
 }
 
 firn_status frn_lmdb_pages_init(frn_lmdb_pages *pages, frn_heap *heap, int fd, const frn_lmdb_state *state,

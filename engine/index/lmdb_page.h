@@ -20,8 +20,8 @@ typedef struct frn_lmdb_pages {
     frn_heap *heap;
     int fd;
     frn_lmdb_state state;
-    uint8_t *seen;     /**< A bit a page: part of a tree, or free. */
-    uint8_t *big;      /**< The last value that was on pages of its own. */
+    uint8_t *seen; /**< A bit a page: part of a tree, or free. */
+    uint8_t *big;  /**< The last value that was on pages of its own. */
     size_t big_capacity;
 } frn_lmdb_pages;
 

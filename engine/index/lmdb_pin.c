@@ -11,9 +11,8 @@
  */
 #include "engine/index/lmdb_env.h"
 
-#include <fcntl.h>
 #include <pthread.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "engine/base/error.h"
 
@@ -104,6 +103,7 @@ void frn_lmdb_env_unready(frn_lmdb_env *env)
 static MDB_env *own_open(const char *folder, dev_t device, ino_t inode)
 {
     char path[FRN_LMDB_PATH_SIZE_MAX];
+    struct stat facts;
     MDB_env *env = NULL;
 
     for (const frn_lmdb_pin *pin = pins; pin != NULL; pin = pin->next) {
@@ -111,7 +111,7 @@ static MDB_env *own_open(const char *folder, dev_t device, ino_t inode)
             return NULL;
         }
     }
-    if (frn_lmdb_path(path, folder, "/lock.mdb", NULL) != FIRN_OK || access(path, R_OK | W_OK) != 0 ||
+    if (frn_lmdb_path(path, folder, "/lock.mdb", NULL) != FIRN_OK || stat(path, &facts) < 0 ||
         mdb_env_create(&env) != 0) {
         return NULL;
     }

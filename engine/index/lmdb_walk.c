@@ -5,8 +5,8 @@
  * A state has two trees: that of the rows, and that of the pages that are free, each entry a list of them under the
  * number of the transaction that freed them: 8 bytes each, first how many, then the pages, descending. Pages are judged
  * by themselves (lmdb_page.c); here by what they are together: as deep as the meta page says, as many of each kind, as
- * many entries, keys ascending over the whole tree and within what the parents leave to a page. No page is in use twice,
- * or in use and free: LMDB would write over it.
+ * many entries, keys ascending over the whole tree and within what the parents leave to a page. No page is in use
+ * twice, or in use and free: LMDB would write over it.
  *
  * What is damaged is told and passed: below a good page on one side, the next good row on the other. Hence a row that
  * is handed over is one that LMDB would find too, and all rows come in their order, whatever happened to the file.

@@ -14,7 +14,7 @@
 #include "engine/base/error.h"
 
 enum {
-    TOLD_MAX = 100,  /* An index of another moment differs in every row. */
+    TOLD_MAX = 100,   /* An index of another moment differs in every row. */
     KEY_TOLD_MAX = 48 /* Bytes of a key. */
 };
 
@@ -122,7 +122,8 @@ static firn_status take_row(void *arg, frn_table table, firn_slice key, firn_sli
         tell_row(compare, "is not in the log", table, key);
         return FIRN_OK;
     }
-    if (value.size != compare->value.size || (value.size > 0 && memcmp(value.data, compare->value.data, value.size) != 0)) {
+    if (value.size != compare->value.size ||
+        (value.size > 0 && memcmp(value.data, compare->value.data, value.size) != 0)) {
         tell_row(compare, "differs from the log", table, key);
     }
     return expect_next(compare, err);

@@ -6,9 +6,10 @@
  * records behind the mark are replayed into memory above it. Rows go to disk in portions on the way, so memory is
  * bounded however much there is to replay: an index that is missing is no special case, its mark is 0.
  *
- * An index that cannot be believed, from the start or when a read meets damage, is built anew from the log: one that does not verify, belongs to another ledger or
- * to stores of other versions, or whose mark is not in the history. A reader, who may not write, then keeps the rows in
- * memory, and so does who finds that this process has the index open already.
+ * An index that cannot be believed is built anew from the log, all of it: one that does not verify, belongs to another
+ * ledger or to stores that lay out their rows in other versions, or whose mark is not in the history. A reader, who may
+ * not write, then keeps the rows in memory, and so does who finds that this process has the index open already. A
+ * reader does that also later, when it meets damage; a writer that meets it leaves it to the next opening.
  *
  * What can fail: reading the log; memory; the disk of the index. A writer is refused then; a reader of a log that turns
  * out damaged keeps the rows up to there.

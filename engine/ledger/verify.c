@@ -52,7 +52,7 @@ typedef struct verification {
     frn_compare compare;
     bool compared;
     char note[sizeof((firn_report *)0)->index_note]; /* Why it was not. */
-    firn_report report; /* The log's. */
+    firn_report report;                              /* The log's. */
 } verification;
 
 static void index_note(verification *verify, const char *note)
@@ -343,8 +343,7 @@ static firn_status replay_compare(firn_ledger *ledger, frn_index *index, const f
 {
     frn_house *house = frn_house_of(ledger);
     frn_replay replay = {.digests = &ledger->digests};
-    frn_compare compare = {
-        .heap = ledger->heap, .finding = options->finding, .finding_arg = options->finding_arg};
+    frn_compare compare = {.heap = ledger->heap, .finding = options->finding, .finding_arg = options->finding_arg};
     firn_stats stats = {0};
     frn_index_mark mark;
     int64_t started_ns = house->io->ops->monotonic_ns(house->io);

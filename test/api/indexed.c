@@ -107,8 +107,8 @@ void indexed_shell(const api_world *world, const char *template)
     assert_int_equal(system(command), 0);
 }
 
-/* Opens with whatever index there is: the indexed_answers are those of before, for a writer and for a reader, and an append
-   goes on behind them. */
+/* Opens with whatever index there is: the indexed_answers are those of before, for a writer and for a reader, and an
+   append goes on behind them. */
 void indexed_check(api_world *world, const indexed_answers *before)
 {
     firn_options options = world->options;

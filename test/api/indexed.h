@@ -29,8 +29,8 @@ void indexed_shell(const api_world *world, const char *template);
     goes on behind them. The ledger is closed before and open after it. */
 void indexed_check(api_world *world, const indexed_answers *before);
 
-/** Makes rows of a table differ from their checksums: those with part in their key; "" all. The file stays one that LMDB
-    reads. The ledger is closed. */
+/** Makes rows of a table differ from their checksums: those with part in their key; "" all. The file stays one that
+    LMDB reads. The ledger is closed. */
 void indexed_spoil(const api_world *world, unsigned table, const char *part);
 
 #endif

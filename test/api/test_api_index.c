@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_api_index.c — the index on disk: whatever becomes of it, a ledger gives the indexed_answers that its log gives. */
+/* test_api_index.c — the index on disk: whatever becomes of it, a ledger gives the answers that its log gives. */
 #include "test/api/indexed.h"
 
 #include <fcntl.h>
@@ -267,11 +267,9 @@ static void test_follow_merges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_FOLDER(test_clean),           ON_FOLDER(test_deleted),
-        ON_FOLDER(test_corrupted),       
-        ON_FOLDER(test_foreign),         ON_FOLDER(test_stale),
-        ON_FOLDER(test_mark_beyond_log), ON_FOLDER(test_killed),
-        ON_FOLDER(test_follow_merges),
+        ON_FOLDER(test_clean),   ON_FOLDER(test_deleted),       ON_FOLDER(test_corrupted),
+        ON_FOLDER(test_foreign), ON_FOLDER(test_stale),         ON_FOLDER(test_mark_beyond_log),
+        ON_FOLDER(test_killed),  ON_FOLDER(test_follow_merges),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,9 +144,8 @@ static void test_other_incarnation(void **state)
     indexed_shell(world, "cp -r @ @.fork");
     indexed_fill(world, 30);
     api_close(world);
-    assert_true(strlen(world->url) + sizeof ".fork" <= sizeof fork_of.url);
-    (void)strcat(strcpy(fork_of.url, world->url), ".fork");
-    (void)strcat(strcpy(fork_of.folder, world->folder), ".fork");
+    (void)snprintf(fork_of.url, sizeof fork_of.url, "%.200s.fork", world->url);
+    (void)snprintf(fork_of.folder, sizeof fork_of.folder, "%.200s.fork", world->folder);
     fork_of.options.mode = FIRN_OPEN_WRITE;
     OK(err, firn_open(fork_of.url, &fork_of.options, &fork_of.ledger, &err));
     indexed_fill(&fork_of, 40);
@@ -245,7 +244,7 @@ static void test_map_too_small(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_FOLDER(test_in_the_way),         ON_FOLDER(test_odd_places),    ON_FOLDER(test_no_permission),
+        ON_FOLDER(test_in_the_way),        ON_FOLDER(test_odd_places),    ON_FOLDER(test_no_permission),
         ON_FOLDER(test_other_incarnation), ON_FOLDER(test_map_too_small),
     };
 

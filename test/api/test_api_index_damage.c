@@ -15,12 +15,12 @@
 static const char cure[] = "opening again builds it anew";
 
 /* The call ends so, and its text has these words in it. */
-#define SAYS(wanted, err, words, call)                              \
-    do {                                                            \
-        EXPECT((wanted), (err), NULL, (call));                      \
-        if (strstr((err).text, (words)) == NULL) {                  \
-            fail_msg("no \"%s\" in: %s", (words), (err).text);      \
-        }                                                           \
+#define SAYS(wanted, err, words, call)                         \
+    do {                                                       \
+        EXPECT((wanted), (err), NULL, (call));                 \
+        if (strstr((err).text, (words)) == NULL) {             \
+            fail_msg("no \"%s\" in: %s", (words), (err).text); \
+        }                                                      \
     } while (0)
 
 /* Appends one event under a key of its own. */
@@ -162,7 +162,8 @@ static void test_spoilt_rows(void **state)
     open_writer(world);
     all = (findings){0};
     options.finding_arg = &all;
-    SAYS(FIRN_ECORRUPT, err, "the next opening builds the index anew", firn_replay(world->ledger, &options, NULL, &err));
+    SAYS(FIRN_ECORRUPT, err, "the next opening builds the index anew",
+         firn_replay(world->ledger, &options, NULL, &err));
     assert_int_equal(err.detail, FIRN_DETAIL_INDEX);
     assert_int_equal(all.count, 52);
     assert_true(is_noted(world));
@@ -365,8 +366,8 @@ static void test_forged_rows(void **state)
     indexed_check(world, &before);
 }
 
-/* Any byte of the index is another one: verify ends with no finding or with findings of the index, and the log is what it
-   was. Then it is built anew. */
+/* Any byte of the index is another one: verify ends with no finding or with findings of the index, and the log is
+   what it was. Then it is built anew. */
 static void test_verify_any_damage(void **state)
 {
     enum {

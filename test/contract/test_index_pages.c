@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_index_pages.c — the file of the index read without LMDB: it tells what LMDB tells, and no flipped bit escapes. */
+/* test_index_pages.c — the file of the index read without LMDB: it tells what LMDB tells; no flipped bit escapes. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -225,8 +225,8 @@ static told small_index(void)
     return all;
 }
 
-/* While a writer goes on, a file that is pinned stays what it was; when the writer closes or opens, the pin is lost, and
-   what was written over is told. */
+/* While a writer goes on, a file that is pinned stays what it was; when the writer closes or opens, the pin is lost,
+   and what was written over is told. */
 static void a_pin_holds(void **state)
 {
     told before, pinned = {0};

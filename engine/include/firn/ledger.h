@@ -246,8 +246,8 @@ typedef struct firn_report {
     uint64_t rows;                    /**< Rows of the rebuilt index. */
     uint8_t digest[FIRN_DIGEST_SIZE]; /**< SHA-256 over all rows: equal histories have equal digests. */
     uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
-    uint64_t writer_alive; /**< Verification: 1 if another process was writing; then later records were not looked at. */
-    uint64_t index_seq;    /**< The last record whose rows the index on disk holds, as far as it was compared; else 0. */
+    uint64_t writer_alive; /**< Verification: 1 if somebody was writing; later records were not looked at. */
+    uint64_t index_seq;    /**< The last record whose rows the index on disk holds; 0 if it was not compared. */
     uint64_t index_rows;   /**< Rows of it that were compared with those that the log gives. */
     uint64_t index_findings; /**< Of findings those of the index: the log alone cures them. */
     char index_note[128];    /**< Why the index on disk was not compared; "" if it was. */
@@ -270,7 +270,7 @@ typedef struct firn_replay_options {
     size_t struct_size;
     firn_progress_fn progress; /**< May be NULL. */
     void *progress_arg;
-    firn_finding_fn finding; /**< Told of each row that differs, and of each damaged place of the index. May be NULL. */
+    firn_finding_fn finding; /**< Told of rows that differ and damaged places of the index. May be NULL. */
     void *finding_arg;
 } firn_replay_options;
 
@@ -278,8 +278,8 @@ typedef struct firn_replay_options {
  * Build the rows of a ledger anew from its log, in memory, and compare them with those in use.
  *
  * Takes memory for a second index, index_size_max or not. What lies on disk is read page by page, whatever its bytes
- * are. If the rows differ, or the index on disk is damaged, that is noted beside it, if the process may write there: the
- * next opening for writing builds it anew, one for reading does without it.
+ * are. If the rows differ, or the index on disk is damaged, that is noted beside it, if the process may write there:
+ * the next opening for writing builds it anew, one for reading does without it.
  * @return FIRN_OK; FIRN_EINVARIANT: the rows differ, the text tells the first; FIRN_ECORRUPT: damage, with
  *   FIRN_DETAIL_INDEX of the index alone; FIRN_ESTATE: stopped by progress; FIRN_EEXPIRED: reading the rows in use took
  *   longer than view_age_max_ns; FIRN_EIO, FIRN_ENOMEM. *out_report is written on FIRN_OK only.
