@@ -15,12 +15,13 @@
 
 struct frn_cache;
 
-/** Set up by open and fixed until close, but for what answers, digests and intake guard themselves. */
+/** Set up by open and fixed until close, but for what answers, digests and intake guard themselves, and for index: open
+    for reading, another one takes its place if it turns out damaged; it stays open until close. */
 struct firn_ledger {
     frn_heap *heap;
     frn_io *io;
     frn_log *log;
-    frn_index *index;
+    _Atomic(frn_index *) index;
     struct frn_cache *cache; /**< Of what can be computed again, by digest (engine/cache). NULL: none. */
     const frn_apply_table *applies;
     bool writable;

@@ -30,9 +30,11 @@ static void house_free(frn_house *house)
     frn_spoilt_done(&house->core.spoilt);
     frn_answers_done(&house->core.answers);
     frn_index_close(house->core.index);
+    frn_index_close(house->index_damaged);
     frn_cache_free(house->core.cache);
     frn_mutex_done(&house->following);
     frn_mutex_done(&house->merger.busy);
+    frn_mutex_done(&house->merger.telling);
     frn_free(heap, house->index_folder);
     frn_free(heap, house);
 }
@@ -50,6 +52,7 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     memset(house, 0, sizeof *house);
     frn_mutex_init(&house->following);
     frn_mutex_init(&house->merger.busy);
+    frn_mutex_init(&house->merger.telling);
     house->io = seam->io;
     house->options = *options;
     house->core.heap = seam->heap;
@@ -241,7 +244,11 @@ firn_status firn_open(const char *url, const firn_options *options, firn_ledger 
                                  (frn_trace){own.trace, own.trace_arg}, &ground, err);
     }
     if (status == FIRN_OK) {
-        frn_ledger_seam seam = {&ground->heap, ground->io, true, ground->index_folder, ground->cache_folder};
+        frn_ledger_seam seam = {.heap = &ground->heap,
+                                .io = ground->io,
+                                .threads = true,
+                                .index_folder = ground->index_folder,
+                                .cache_folder = ground->cache_folder};
 
         /* As in frn_ground_open(): a private disk in memory that is written is created. */
         if (own.mode == FIRN_OPEN_WRITE && strcmp(url, "mem:") == 0) {
@@ -286,9 +293,6 @@ firn_status firn_close(firn_ledger *ledger, firn_error *err)
     if (ledger->writable) {
         answer_all(house);
         frn_merger_stop(&house->merger);
-    }
-    if (ledger->writable && house->index_on_disk && atomic_load(&house->merger.spoilt)) {
-        frn_rows_discard(house);
     }
     status = frn_log_close(ledger->log, err);
     house_free(house);

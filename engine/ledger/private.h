@@ -40,7 +40,10 @@ typedef struct frn_house {
     char *index_folder;    /**< NULL: there is no such folder. */
     frn_index_place index_place; /**< Of the index on disk; all zero: it is in memory only. */
     bool index_asked;      /**< The index on disk was opened, or could not be. */
-    bool index_on_disk;    /**< core.index is one. */
+    atomic_bool index_on_disk; /**< core.index is one. */
+    frn_index *index_damaged;  /**< Reading: what core.index was; views may still use it. following. */
+    bool index_full;           /**< Opening: it takes no more on its way. */
+    bool index_kept;           /**< Reading: what is damaged could not be replaced. following. */
     firn_error index_error; /**< Why it could not be opened; else status FIRN_OK. */
     char index_note[FRN_INDEX_NOTE_SIZE];  /**< For firn_stats. */
     frn_merger merger;     /**< Writing, and the index is on disk. */
@@ -69,8 +72,8 @@ firn_status frn_rows_build(frn_house *house, firn_error *err) FIRN_NODISCARD;
 /** The place of an index that is kept in house->index_folder. */
 frn_index_place frn_rows_folder(frn_house *house);
 
-/** Removes the index on disk, which cannot be believed: the next open builds it anew. The rows are gone. */
-void frn_rows_discard(frn_house *house);
+/** Reading: puts rows in memory in the place of an index that turned out damaged, if there is room. With following. */
+void frn_rows_heal(frn_house *house);
 
 /** Which store owns which block of kinds. */
 extern const frn_apply_table frn_stores;

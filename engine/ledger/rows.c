@@ -8,7 +8,8 @@
  *
  * An index that cannot be believed is built anew from the log, all of it: one that does not verify, belongs to another
  * ledger or to stores that lay out their rows in other versions, or whose mark is not in the history. A reader, who may
- * not write, then keeps the rows in memory, and so does who finds that this process has the index open already.
+ * not write, then keeps the rows in memory, and so does who finds that this process has the index open already. A
+ * reader does that also later, when it meets damage; a writer that meets it leaves it to the next opening.
  *
  * What can fail: reading the log; memory; the disk of the index. A writer is refused then; a reader of a log that turns
  * out damaged keeps the rows up to there.
@@ -73,10 +74,11 @@ static frn_lmdb_options disk_options(const frn_house *house, const uint8_t *ledg
 static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn_error *err)
 {
     frn_lmdb_options options = disk_options(house, ledger_id);
-    firn_status status =
-        house->index_place.open(house->index_place.arg, house->core.heap, &options, &house->core.index, err);
+    frn_index *index;
+    firn_status status = house->index_place.open(house->index_place.arg, house->core.heap, &options, &index, err);
 
     if (status == FIRN_OK) {
+        house->core.index = index;
         house->index_on_disk = true;
     }
     return status;
@@ -109,21 +111,16 @@ static void drop(frn_house *house)
     house->index_on_disk = false;
 }
 
-void frn_rows_discard(frn_house *house)
-{
-    firn_error err;
-
-    drop(house);
-    if (house->index_place.remove(house->index_place.arg, &err) < 0) {
-        frn_trace_say(&house->core.trace, "the index is not removed: %s", err.text);
-    }
-}
-
 static firn_status open_in_memory(frn_house *house, firn_error *err)
 {
     frn_index_options options = index_options(house);
+    frn_index *index;
+    firn_status status = frn_index_open_memory(house->core.heap, &options, &index, err);
 
-    return frn_index_open_memory(house->core.heap, &options, &house->core.index, err);
+    if (status == FIRN_OK) {
+        house->core.index = index;
+    }
+    return status;
 }
 
 /* In place of an index that cannot be believed: an empty one. */
@@ -193,12 +190,20 @@ static firn_status between_batches(void *arg, firn_error *err)
     frn_index_stats stats;
     firn_status status;
 
+    if (house->index_full) {
+        return FIRN_OK;
+    }
     frn_index_stat(house->core.index, &stats);
     if (stats.size < PORTION_SIZE && stats.size < stats.size_max / 2) {
         return FIRN_OK;
     }
     status = frn_index_merge(house->core.index, frn_merger_mark, house->core.log, &merged, err);
     while (status == FIRN_OK && frn_index_reclaim(house->core.index)) {
+    }
+    if (status == FIRN_ETOOBIG) {
+        /* The map is full: memory takes the rest, as far as index_size_max goes. */
+        house->index_full = true;
+        return FIRN_OK;
     }
     return status < 0 ? frn_wrap(err, status, "index") : FIRN_OK;
 }
@@ -221,12 +226,14 @@ static firn_status build(frn_house *house, frn_replay *replay, const frn_replay_
     frn_log *log = house->core.log;
     frn_lmdb_options options = disk_options(house, frn_log_id(log));
     frn_index_mark mark = {0};
+    frn_index *index;
     firn_status status;
 
     drop(house);
     status = frn_index_build_open(house->core.heap, house->index_folder, &options, frn_stores_unread, FRN_STORES_UNREAD,
-                                  &house->core.index, err);
+                                  &index, err);
     if (status == FIRN_OK) {
+        house->core.index = index;
         replay->index = house->core.index;
         replay->between = until_full;
         status = frn_replay_run(replay, log, 1, frn_log_durable(log), told, err);
@@ -271,8 +278,16 @@ static firn_status fill(frn_house *house, frn_replay *replay, firn_error *err)
         durable == 0 ? 0 : (uint64_t)((double)stats.log_size * (double)(durable - mark.seq) / (double)durable);
     if (house->index_on_disk && house->index_folder != NULL && house->core.writable && mark.seq == 0 &&
         durable >= BUILD_RECORDS_MIN) {
+        frn_replay before = *replay;
         firn_status status = build(house, replay, &told, err);
 
+        if (status == FIRN_ETOOBIG) {
+            /* More than the map holds: memory takes it, as far as index_size_max goes. */
+            house->index_full = true;
+            status = open_on_disk(house, frn_log_id(house->core.log), err);
+            *replay = before;
+            replay->index = house->core.index;
+        }
         if (status != FIRN_OK) {
             return status;
         }
@@ -313,4 +328,31 @@ firn_status frn_rows_build(frn_house *house, firn_error *err)
     house->replayed_records = replay.records;
     house->replay_ns = (uint64_t)(house->io->ops->monotonic_ns(house->io) - started_ns);
     return status;
+}
+
+void frn_rows_heal(frn_house *house)
+{
+    frn_replay replay = {.digests = &house->core.digests};
+    frn_replay_told told = {0};
+    frn_index_options options = index_options(house);
+    firn_error err;
+    firn_status status;
+
+    if (house->core.writable || !house->index_on_disk || house->index_kept || frn_index_is_trusted(house->core.index)) {
+        return;
+    }
+    status = frn_index_open_memory(house->core.heap, &options, &replay.index, &err);
+    if (status == FIRN_OK) {
+        status = frn_replay_run(&replay, house->core.log, 1, house->rows_seq, &told, &err);
+    }
+    if (status < 0) {
+        frn_index_close(replay.index);
+        house->index_kept = true;
+        note(house, "on disk is damaged and used all the same", err.text);
+        return;
+    }
+    house->index_damaged = house->core.index;
+    house->core.index = replay.index;
+    house->index_on_disk = false;
+    note(house, "on disk is not used", "damage was met");
 }
