@@ -338,7 +338,8 @@ static void check_content(const run *r, disk *d, const char *when)
     close_ledger(&again);
 }
 
-/* The whole script under one fault, with an index that stays in two of three runs. Returns false if the fault did not come: k is beyond the script's end. */
+/* The whole script under one fault, with an index that stays in two of three runs. Returns false if the fault did not
+ * come: k is beyond the script's end. */
 static bool script(run *r, uint64_t alloc_at, bool for_ever, uint64_t io_at, int io_errno, bool io_short)
 {
     disk_controls *controls;
