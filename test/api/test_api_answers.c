@@ -4,9 +4,11 @@
  */
 #include <dirent.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "test/api/answers.h"
@@ -230,6 +232,106 @@ static void test_places(void **state)
     free(want);
 }
 
+static void on_done(void *arg, firn_status status, const firn_receipt *receipt, const firn_error *err)
+{
+    (void)receipt;
+    (void)err;
+    atomic_fetch_add((atomic_uint *)arg, status == FIRN_OK ? 1 : 0);
+}
+
+/* Two new streams a batch. */
+static void fill_streams(firn_ledger *ledger, unsigned batches)
+{
+    static atomic_uint answered;
+    firn_submit_options options = {.struct_size = sizeof options, .done = on_done, .arg = &answered};
+    firn_batch *batch;
+    firn_error err;
+    char name[40];
+
+    atomic_store(&answered, 0);
+    OK(err, firn_batch_new(ledger, &batch, &err));
+    for (unsigned i = 0; i < batches; i++) {
+        firn_status status;
+
+        firn_batch_reset(batch);
+        for (unsigned k = 0; k < 2; k++) {
+            (void)snprintf(name, sizeof name, "a stream with the number %u", 2 * i + k);
+            OK(err, firn_batch_event(batch, S(name), 1, S("event"), &err));
+        }
+        do {
+            status = firn_batch_submit(batch, &options, NULL, &err);
+        } while (status == FIRN_FULL && usleep(100) == 0);
+        OK(err, status);
+    }
+    firn_batch_free(batch);
+    OK(err, firn_sync(ledger, &err));
+    assert_int_equal(atomic_load(&answered), batches);
+}
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Opens in another process, which is killed after some time, or dies of its own when it has opened. */
+static void open_and_die(const api_world *world, int64_t life_us)
+{
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)open_as(world, FIRN_OPEN_WRITE);
+        _exit(0);
+    }
+    (void)usleep((useconds_t)life_us);
+    (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* The index is built anew, with so little memory that it goes to disk in portions; the process is killed at one moment
+   or another. Whatever portions are there, the rows are those of the log. */
+static void test_killed_while_building(void **state)
+{
+    enum {
+        BATCHES = 2 * 1024 + 100, /* Portions go out at every 1024th batch at the earliest. */
+        ROUNDS = 5
+    };
+    api_world *world = *state;
+    firn_report report = {.struct_size = sizeof report};
+    uint8_t digest[FIRN_DIGEST_SIZE];
+    int64_t open_us;
+    firn_error err;
+
+    fill_streams(world->ledger, BATCHES);
+    OK(err, firn_replay(world->ledger, NULL, &report, &err));
+    memcpy(digest, report.digest, sizeof digest);
+    api_close(world);
+    api_remove_index(world);
+    world->options.index_size_max = 1024 * 1024;
+    open_us = now_us();
+    world->ledger = open_as(world, FIRN_OPEN_WRITE);
+    open_us = now_us() - open_us;
+    /* In memory there is not room for all of it. */
+    assert_int_equal(stat_of(world->ledger).replayed_records, 2 * BATCHES);
+    assert_true(stat_of(world->ledger).merged_seq >= 1024);
+    api_close(world);
+    for (int i = 0; i < ROUNDS; i++) {
+        api_remove_index(world);
+        open_and_die(world, i * open_us / ROUNDS);
+        world->options.mode = FIRN_OPEN_WRITE;
+        while (firn_open(world->url, &world->options, &world->ledger, &err) == FIRN_EBUSY) {
+            (void)usleep(1000);
+        }
+        OK(err, firn_replay(world->ledger, NULL, &report, &err));
+        assert_memory_equal(report.digest, digest, sizeof digest);
+        api_close(world);
+    }
+    world->ledger = open_as(world, FIRN_OPEN_WRITE);
+}
+
 /* ---- the table of queries against the headers ---- */
 
 static bool names(const char *const lines[], const char *name)
@@ -318,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_every_query_is_asked),
         ON_FOLDER(test_folder),
         ON_FOLDER(test_places),
+        ON_FOLDER(test_killed_while_building),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,7 @@ struct instance {
     frn_index_mark mark;
     uint64_t committed;
     bool read_only;
+    bool poisoned; /* Writing failed. */
 };
 
 static index_disk *index_disk_of(const disk *d)
@@ -327,6 +328,22 @@ static firn_status instance_view_open(frn_index *index, uint64_t seq, frn_index_
     return frn_index_view_open(instance_of(index)->rows, seq, out_view, err);
 }
 
+/* For want of room, or because of the device, or of what is there already. */
+static firn_status merge_failure(instance *in, firn_error *err)
+{
+    uint64_t roll = dice_roll(&index_disk_of(in->disk)->dice, 4);
+
+    in->poisoned = roll == 0;
+    if (roll == 0) {
+        return frn_fail(err, FIRN_EIO, "merge: the device failed, as the dice will have it");
+    }
+    if (roll == 1) {
+        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX,
+                               "merge: a page is spoilt, as the dice will have it");
+    }
+    return frn_fail(err, FIRN_ENOSPC, "merge: there is no room, as the dice will have it");
+}
+
 static firn_status instance_merge(frn_index *index, frn_index_mark_fn fn, void *arg, frn_index_merged *out_merged,
                                   firn_error *err)
 {
@@ -338,8 +355,11 @@ static firn_status instance_merge(frn_index *index, frn_index_mark_fn fn, void *
     firn_status status;
 
     assert(!in->read_only);
+    if (in->poisoned) {
+        return frn_fail(err, FIRN_EPOISONED, "merge: writing the index had failed");
+    }
     if (home->worse && dice_chance(&home->dice, MERGE_FAILS_IN)) {
-        return frn_fail(err, FIRN_ENOSPC, "merge: there is no room, as the dice will have it");
+        return merge_failure(in, err);
     }
     status = frn_index_view_open(in->rows, in->mark.seq, &view, err);
     if (status < 0) {

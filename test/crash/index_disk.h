@@ -26,8 +26,8 @@ typedef enum index_left {
     INDEX_FORKED   /**< One of a history that ended. */
 } index_left;
 
-/** Gives d an empty place for an index. worse: crashes may leave something worse than a committed state, and merges may
-    find no room. */
+/** Gives d an empty place for an index. worse: crashes may leave what is worse than a committed state, and merges may
+    fail. */
 void index_disk_add(disk *d, bool worse);
 /** Opens and removes the index of d. It lives as long as d. */
 frn_index_place index_disk_place(disk *d);

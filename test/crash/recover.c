@@ -109,6 +109,7 @@ static void check_unrecovered(sweep *s, disk *d, model *m)
     frn_ledger_seam seam = {.threads = false};
     frn_heap heap;
     firn_error err;
+    size_t count;
     world w;
 
     frn_heap_init(&heap);
@@ -125,7 +126,10 @@ static void check_unrecovered(sweep *s, disk *d, model *m)
     if (world_open(&w, FIRN_OPEN_READ, &err) != FIRN_OK) {
         violation("open for reading: %s", err.text);
     }
-    (void)world_check_log(&w);
+    count = world_check_log(&w);
+    if (dice_chance(&s->dice, 2)) {
+        world_check_rows(&w, count);
+    }
     world_abandon(&w);
     if (settled && disk_hash(d) != hash) {
         violation("reading changed the disk");

@@ -168,12 +168,12 @@ static bool tell_indexes(void)
 
     (void)printf("indexes: %llu merges; %llu opens from a committed state, %llu of them behind the log, %llu without "
                  "an index, %llu with one that was spoilt, %llu with one of a history that was taken back; %llu calls "
-                 "found no room\n",
+                 "not taken because too much was not merged\n",
                  (unsigned long long)c->merges, (unsigned long long)c->left[INDEX_STATE], (unsigned long long)c->behind,
                  (unsigned long long)c->left[INDEX_NOTHING], (unsigned long long)c->left[INDEX_SPOILT],
-                 (unsigned long long)c->left[INDEX_FORKED], (unsigned long long)c->full);
+                 (unsigned long long)c->left[INDEX_FORKED], (unsigned long long)c->held);
     return c->merges > 0 && c->behind > 0 && c->left[INDEX_NOTHING] > 0 && c->left[INDEX_SPOILT] > 0 &&
-           c->left[INDEX_FORKED] > 0 && c->full > 0;
+           c->left[INDEX_FORKED] > 0 && c->held > 0;
 }
 
 int main(int argc, char **argv)

@@ -63,7 +63,7 @@ settings settings_of(uint64_t seed)
     with.large_in = dice_chance(&d, 3) ? 40 : 0;
     with.indexed = !dice_chance(&d, 4);
     with.merge_in = 3u << dice_roll(&d, 4);
-    with.options.replay_records_max = dice_chance(&d, 3) ? 0 : 64u << dice_roll(&d, 4);
+    with.options.replay_records_max = dice_chance(&d, 3) ? 0 : 8u << dice_roll(&d, 6);
     return with;
 }
 
@@ -327,11 +327,21 @@ static void collect(world *w, const model_request *request)
     }
 }
 
+static void count_held(world *w)
+{
+    firn_stats stats = {.struct_size = sizeof stats};
+    uint64_t most = w->with->options.replay_records_max;
+
+    if (w->with->indexed && most != 0 && firn_stat(w->ledger, &stats, NULL) == FIRN_OK) {
+        world_counted.held += stats.delta_records > most ? 1 : 0;
+    }
+}
+
 /* What a call may say at once without having been taken. */
 static bool not_taken(world *w, firn_status status, const firn_error *err)
 {
     if (status == FIRN_FULL) {
-        world_counted.full++;
+        count_held(w);
         return true;
     }
     if (status == FIRN_ENOSPC && disk_controls_of(w->d)->space_limited) {

@@ -110,7 +110,7 @@ typedef struct world_counts {
     uint64_t left[4]; /**< Indexes found when a ledger was opened, by index_left. */
     uint64_t behind;  /**< Of the committed ones, those that the log had gone on from. */
     uint64_t merges;
-    uint64_t full;    /**< Calls that were not taken because too much was not merged, or for want of other room. */
+    uint64_t held;    /**< Calls that were not taken because too much was not merged. */
 } world_counts;
 extern world_counts world_counted;
 
