@@ -22,7 +22,8 @@
 const tool_option tool_global_options[] = {
     {"ledger", 'l', "LEDGER", "The ledger: a folder, dir:PATH, file:///PATH or mem:.", NULL},
     {"json", 0, NULL, "Answer in JSON: one document, or one line an item; errors too, on standard error.", NULL},
-    {"index-map-size", 0, "SIZE", "Address space for the index on disk, which cannot grow beyond it. Default 1024G.", NULL},
+    {"index-map-size", 0, "SIZE", "Address space for the index on disk, which cannot grow beyond it. Default 1024G.",
+     NULL},
     {"verbose", 'v', NULL, "Say on standard error what the engine does.", NULL},
     {"version", 0, NULL, "Print the version.", NULL},
     {"help", 'h', NULL, "Print help, behind a command its own.", NULL},

@@ -33,7 +33,7 @@ OUTSIDE = {
     'frn_io': THREADS + r'|.*',
     'frn_log': r'strtoull',
     'frn_index': r'pthread_(rwlock|mutex).*|mdb_.*|open|close|fcntl(64)?'
-                 r'|f?stat|pread|pwrite|ftruncate|fsync|mkdir|rmdir|unlink'
+                 r'|f?stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink'
                  r'|rename|renameat2|__errno_location',
     'frn_intake': r'EVP_.*',
     'frn_store': r'EVP_.*',
@@ -49,7 +49,7 @@ ONLY = {
     ('frn_index', r'pthread_mutex.*'): ['lmdb_env.c'],
     ('frn_index', r'mdb_.*'): ['lmdb.c', 'lmdb_bulk.c', 'lmdb_env.c', 'lmdb_generation.c', 'lmdb_merge.c', 'lmdb_row.c',
                                'lmdb_write.c'],
-    ('frn_index', r'open|close|f?stat|pread|pwrite|ftruncate|fsync|mkdir|rmdir|unlink|rename|renameat2'
+    ('frn_index', r'open|close|f?stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink|rename|renameat2'
                   r'|__errno_location'): ['lmdb_bulk.c', 'lmdb_env.c', 'lmdb_meta.c', 'lmdb_sort.c'],
 }
 ALLOCATORS = r'malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|v?asprintf|strn?dup'
