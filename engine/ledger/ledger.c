@@ -11,6 +11,7 @@
 #include "engine/base/error.h"
 #include "engine/ledger/options.h"
 #include "engine/ledger/private.h"
+#include "firn/batch.h"
 
 #include <assert.h>
 #include <string.h>
