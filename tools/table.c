@@ -32,6 +32,7 @@ const tool_option tool_global_options[] = {
 
 const tool_example tool_environment[] = {
     {"FIRN_LEDGER", "The ledger when --ledger is not given; without it ./.firn."},
+    {"FIRN_NO_IO_URING", "1: bytes reach the disk by other system calls than those of io_uring."},
     END_OF_EXAMPLES,
 };
 

@@ -107,7 +107,7 @@ typedef struct firn_options {
  *   FIRN_ENEWER     a version or feature that this build does not know; nothing was touched.
  *   FIRN_ETOOBIG    path too long, or the index would pass index_size_max.
  *   FIRN_EBEHIND    for reading: the index on disk is more than replay_records_max behind.
- *   FIRN_ENOSPC     no room for the first segment; FIRN_EIO, FIRN_ENOMEM: as they say.
+ *   FIRN_ENOSPC     no room for the first segment, or for the index; FIRN_EIO, FIRN_ENOMEM: as they say.
  *   FIRN_ESTATE     replay_progress said to stop.
  * *out_ledger is untouched on failure.
  * Blocks: for reading the log; after an unclean stop also for settling the tail (docs/recovery.md).
@@ -184,7 +184,8 @@ typedef struct firn_stats {
     char index_note[128];      /**< Why the index on disk was built anew, or is not used; "" otherwise. */
 } firn_stats;
 
-/** Fill in stats up to its struct_size. Blocks briefly. Returns FIRN_OK or FIRN_EINVAL. */
+/** Fill in stats up to its struct_size. Blocks briefly. @return FIRN_OK; FIRN_EINVAL; FIRN_ECORRUPT with detail INDEX,
+    FIRN_EIO: the index on disk cannot be read. */
 FIRN_API FIRN_NODISCARD firn_status firn_stat(firn_ledger *ledger, firn_stats *stats, firn_error *err);
 
 /** Copy the newest cuts, newest first, at most cuts_max; *out_count tells how many. The ledger keeps the newest 16. */
