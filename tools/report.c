@@ -8,6 +8,19 @@
 #include "tools/json.h"
 #include "tools/text.h"
 
+/* What became of the index on disk. */
+static void print_index(const firn_report *report)
+{
+    if (report->index_findings > 0)
+        printf("  %-12s%" PRIu64 " finding%s; the log holds all: `firn replay` has the next writer build it anew\n",
+               "on disk", report->index_findings, report->index_findings == 1 ? "" : "s");
+    else if (report->index_note[0] != '\0')
+        printf("  %-12snot compared: %s\n", "on disk", report->index_note);
+    else
+        printf("  %-12s%" PRIu64 " rows up to seq %" PRIu64 " as the log gives them\n", "on disk", report->index_rows,
+               report->index_seq);
+}
+
 static void print_text(const firn_report *report, const char *verdict)
 {
     char records[TOOL_AMOUNT_TEXT_SIZE];
@@ -41,6 +54,7 @@ static void print_text(const firn_report *report, const char *verdict)
     for (size_t i = 0; i < FIRN_DIGEST_SIZE; i++)
         printf("%02x", report->digest[i]);
     putchar('\n');
+    print_index(report);
 }
 
 void tool_report_print(const tool_call *call, const firn_report *report, const char *verdict, bool good)
@@ -66,6 +80,36 @@ void tool_report_print(const tool_call *call, const firn_report *report, const c
     tool_json_number_of(json, "duration_ns", report->duration_ns);
     tool_json_number_of(json, "rows", report->rows);
     tool_json_hex_of(json, "digest", report->digest, sizeof report->digest);
+    tool_json_number_of(json, "index_seq", report->index_seq);
+    tool_json_number_of(json, "index_rows", report->index_rows);
+    tool_json_number_of(json, "index_findings", report->index_findings);
+    tool_json_text_of(json, "index_note", report->index_note);
+    tool_json_map_end(json);
+    tool_json_write(json);
+    tool_json_free(json);
+}
+
+void tool_report_finding(void *arg, const firn_error *finding)
+{
+    tool_findings *run = arg;
+    tool_json *json;
+
+    tool_progress_stop(&run->progress);
+    if (!run->call->json) {
+        printf("finding: %s\n", finding->text);
+        return;
+    }
+    json = tool_json_new(stdout, false);
+    tool_json_map(json);
+    tool_json_key(json, "finding");
+    tool_json_map(json);
+    tool_json_text_of(json, "status", firn_status_name(finding->status));
+    tool_json_text_of(json, "message", finding->text);
+    tool_json_number_of(json, "detail", finding->detail);
+    tool_json_number_of(json, "segment", finding->segment);
+    tool_json_number_of(json, "offset", finding->offset);
+    tool_json_number_of(json, "seq", finding->seq);
+    tool_json_map_end(json);
     tool_json_map_end(json);
     tool_json_write(json);
     tool_json_free(json);

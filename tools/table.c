@@ -275,12 +275,14 @@ const tool_command tool_commands[] = {
      "dump goes on behind it where it can.",
      dump_command_options, dump_examples, tool_cmd_dump},
     {"replay", "build the index anew from the log and compare it", "", 0, 0,
-     "Reads the whole log, applies every record to an empty index, and compares the result with the index in use. Exit "
-     "code 1 if they differ.",
+     "Reads the whole log, applies every record to an empty index, and compares the result with the index in use, row "
+     "by row. Each difference is a finding, with table and key; exit code 1 if there is one. Then the next command "
+     "that writes builds the index anew, and those that read do without it.",
      tool_no_options, replay_examples, tool_cmd_replay},
     {"verify", "check every byte of a ledger", "", 0, 0,
      "Reads every byte that carries meaning and checks it, also in ledgers that cannot be opened. Each finding names "
-     "segment, offset and seq. Changes nothing. Exit code 1 if there are findings.",
+     "segment, offset and seq, or table and key of a row of the index on disk. Changes nothing. Exit code 1 if there "
+     "are findings. Findings of the index alone are cured by replay and the next command that writes.",
      tool_no_options, verify_examples, tool_cmd_verify},
     {"bench", "measure this disk and the engine on it", "[CASE...]", 0, -1,
      "Runs cases, each in a fresh ledger, and tells rate, latencies (p50, p90, p99, p99.9, max), CPU time, bytes "

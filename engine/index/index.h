@@ -23,7 +23,8 @@
  * the mark lie in the environment, later ones in memory until they are merged. The same contract test runs over each.
  *
  * A read of the LMDB backend can fail: FIRN_ECORRUPT with FIRN_DETAIL_INDEX means that what is on disk cannot be
- * believed; nothing is lost, the index is closed and built again from the log. FIRN_EIO: the same cure.
+ * believed. Nothing is lost. It is remembered on disk, so that who opens the index next is told to build it again from
+ * the log, and nothing is merged into it any more; reading what is good goes on.
  */
 #ifndef FRN_INDEX_INDEX_H
 #define FRN_INDEX_INDEX_H
@@ -88,6 +89,8 @@ typedef struct frn_index_stats {
     uint64_t generations_count; /**< States on disk that something still reads, the newest included. */
 } frn_index_stats;
 
+struct frn_index_checker;
+
 typedef struct frn_index_ops {
     void (*close)(frn_index *index);
     void (*begin)(frn_index *index, uint64_t seq_first);
@@ -110,6 +113,9 @@ typedef struct frn_index_ops {
     firn_status (*merge)(frn_index *index, frn_index_mark_fn fn, void *arg, frn_index_merged *out_merged,
                          firn_error *err);
     firn_status (*refresh)(frn_index *index, firn_error *err);
+    firn_status (*check)(frn_index_view *view, const struct frn_index_checker *checker, firn_error *err);
+    void (*distrust)(frn_index *index, const char *why);
+    bool (*is_trusted)(const frn_index *index);
 } frn_index_ops;
 
 /** What every backend's instance and view begin with. */
@@ -318,6 +324,42 @@ typedef firn_status (*frn_index_walk_fn)(void *arg, frn_table table, firn_slice 
  * @return FIRN_OK at the end, the status of fn, FIRN_EEXPIRED, FIRN_ENOMEM.
  */
 firn_status frn_index_walk(frn_index_view *view, frn_index_walk_fn fn, void *arg, firn_error *err) FIRN_NODISCARD;
+
+/** Who is told by frn_index_check(). */
+typedef struct frn_index_checker {
+    frn_index_walk_fn row;
+    /** A place on disk that cannot be believed, with its offset in the file; FIRN_EIO: that cannot be read. Rows that
+        it hides are not handed over. */
+    void (*damage)(void *arg, const firn_error *finding);
+    void *arg;
+} frn_index_checker;
+
+/**
+ * Like frn_index_walk(), but what lies on disk is read as bytes that may be anything, however much of it: the pages of
+ * an LMDB file without LMDB, which would end the process at some of them.
+ * @return FIRN_OK: all was read, also if damage was told; the status of checker->row; FIRN_EEXPIRED, FIRN_ENOMEM.
+ */
+FIRN_NODISCARD static inline firn_status frn_index_check(frn_index_view *view, const frn_index_checker *checker,
+                                                         firn_error *err)
+{
+    return view->ops->check == NULL ? frn_index_walk(view, checker->row, checker->arg, err)
+                                    : view->ops->check(view, checker, err);
+}
+
+/** Remembers on disk that the index cannot be believed: the next opening answers FIRN_ECORRUPT with FIRN_DETAIL_INDEX
+    and why. As reads do by themselves. Any thread. */
+static inline void frn_index_distrust(frn_index *index, const char *why)
+{
+    if (index->ops->distrust != NULL) {
+        index->ops->distrust(index, why);
+    }
+}
+
+/** False from the first read on that met damage. Any thread. */
+static inline bool frn_index_is_trusted(const frn_index *index)
+{
+    return index->ops->is_trusted == NULL || index->ops->is_trusted(index);
+}
 
 /* Backends. */
 

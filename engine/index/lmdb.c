@@ -27,17 +27,41 @@ static void lmdb_begin(frn_index *index, uint64_t seq_first)
     frn_index_begin(frn_lmdb_of(index)->delta, seq_first);
 }
 
+static void lmdb_distrust(frn_index *index, const char *why)
+{
+    frn_lmdb_index *lmdb = frn_lmdb_of(index);
+
+    if (!atomic_exchange(&lmdb->distrusted, true)) {
+        frn_lmdb_env_distrust(&lmdb->env, why);
+    }
+}
+
+static bool lmdb_is_trusted(const frn_index *index)
+{
+    return !atomic_load(&((const frn_lmdb_index *)index)->distrusted);
+}
+
 static frn_lmdb_slot *slot_of(const frn_lmdb_index *lmdb)
 {
     return &lmdb->write_generation->slots[0];
+}
+
+firn_status frn_lmdb_met(frn_lmdb_index *lmdb, firn_status status, firn_error *err)
+{
+    if (status != FIRN_ECORRUPT) {
+        return status;
+    }
+    lmdb_distrust(&lmdb->index, err != NULL ? err->text : "a row is damaged");
+    return frn_wrap(err, status, "the index is damaged, the log is not; opening again builds it anew");
 }
 
 /* What lies below, for the write side. FIRN_ENOTFOUND without a text. */
 static firn_status below_get(frn_lmdb_index *lmdb, frn_table table, firn_slice key, firn_slice *out_value,
                              firn_error *err)
 {
-    return lmdb->write_generation->rows_count == 0 ? FIRN_ENOTFOUND
-                                                   : frn_lmdb_get(slot_of(lmdb), table, key, out_value, err);
+    return lmdb->write_generation->rows_count == 0
+               ? FIRN_ENOTFOUND
+               : frn_lmdb_met(lmdb, frn_lmdb_get(slot_of(lmdb), table, key, out_value, err), err);
 }
 
 static firn_status lmdb_put(frn_index *index, frn_table table, firn_slice key, firn_slice value, firn_error *err)
@@ -95,6 +119,7 @@ static firn_status seek_both(frn_lmdb_index *lmdb, frn_table table, firn_slice f
 
     for (;;) {
         below = nothing ? FIRN_END : frn_lmdb_seek(slot_of(lmdb), table, from, after, &key, &value, err);
+        below = frn_lmdb_met(lmdb, below, err);
         if (below < 0) {
             return below;
         }
@@ -285,7 +310,10 @@ static const frn_index_ops lmdb_ops = {.close = lmdb_close,
                                        .get = frn_lmdb_view_get,
                                        .seek = frn_lmdb_view_seek,
                                        .merge = frn_lmdb_merge,
-                                       .refresh = frn_lmdb_refresh};
+                                       .refresh = frn_lmdb_refresh,
+                                       .check = frn_lmdb_view_check,
+                                       .distrust = lmdb_distrust,
+                                       .is_trusted = lmdb_is_trusted};
 
 /* A new environment gets the mark of the empty ledger. */
 static firn_status mark_first(frn_lmdb_index *lmdb, firn_error *err)

@@ -4,8 +4,9 @@
  *
  * The folder of an index holds data.mdb and lock.mdb. It is derived from the log: whatever is wrong with it, the cure
  * is to build it again. Every outcome that asks for this is FIRN_ECORRUPT with FIRN_DETAIL_INDEX, and its text says
- * what was found. Whether the mark fits the log (seq beyond its end, incarnation unknown) is for the caller to judge
- * by frn_index_mark_get().
+ * what was found. Damage that is met while the index is open is noted in a third file, "distrusted", which holds that
+ * text: it lasts until the index is removed, whatever becomes of the process. Whether the mark fits the log (seq beyond
+ * its end, incarnation unknown) is for the caller to judge by frn_index_mark_get().
  */
 #ifndef FRN_INDEX_LMDB_H
 #define FRN_INDEX_LMDB_H
@@ -41,14 +42,39 @@ typedef struct frn_lmdb_options {
  * @return FIRN_OK: frn_index_mark_get() says from where to replay, also for views: nothing at or below the mark is in
  *   the write side's hands. FIRN_ENOTFOUND: there is none, and create is not set. FIRN_ECORRUPT with FIRN_DETAIL_INDEX:
  *   damaged, of another ledger, or of other versions of stores: build it again. FIRN_EBUSY: this process has it open.
- *   FIRN_ENEWER: written by a later form of this file: build it again, or leave it to whom it belongs.
- *   FIRN_ENOMEM, FIRN_ENOSPC, FIRN_EACCES, FIRN_EIO.
+ *   FIRN_ENEWER: written by a later form of this file: build it again, or leave it to whom it belongs. FIRN_EEXISTS:
+ *   something that is no folder has its name. FIRN_ENOMEM, FIRN_ENOSPC, FIRN_EACCES, FIRN_EIO.
  */
 firn_status frn_index_open_lmdb(frn_heap *heap, const char *folder, const frn_lmdb_options *options,
                                 frn_index **out_index, firn_error *err) FIRN_NODISCARD;
 
-/** Removes an index and what a bulk build left beside it. FIRN_OK also if there is none; FIRN_EIO, FIRN_EACCES. Nobody
-    in this process has it open. */
+/*
+ * An index on disk that nobody need have open, looked at without LMDB. One state of it is pinned, as a reader of LMDB
+ * pins it, so that a process that writes meanwhile does not write over it.
+ */
+typedef struct frn_index_file frn_index_file;
+
+/**
+ * Pins the newest state and reads its mark; of options, stores and their count are used.
+ * @return FIRN_OK; FIRN_ENOTFOUND: there is none; FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER; FIRN_ENOMEM;
+ *   FIRN_EACCES, FIRN_EIO.
+ */
+firn_status frn_index_file_open(frn_heap *heap, const char *folder, const frn_lmdb_options *options,
+                                frn_index_file **out_file, firn_error *err) FIRN_NODISCARD;
+void frn_index_file_mark(const frn_index_file *file, frn_index_mark *out_mark);
+/**
+ * Hands over every row of that state, as frn_index_check() does.
+ * @return as frn_index_check(); FIRN_ESTATE: it could not be pinned, or no longer, and was written over: what was told
+ *   has no meaning.
+ */
+firn_status frn_index_file_check(frn_index_file *file, const frn_index_checker *checker,
+                                 firn_error *err) FIRN_NODISCARD;
+/** NULL is accepted. */
+void frn_index_file_close(frn_index_file *file);
+
+/** Removes an index and what a bulk build left beside it; what else is in its folder stays. FIRN_OK also if there is
+    none; FIRN_EEXISTS: something else has the name of one of its files; FIRN_EIO, FIRN_EACCES. Nobody in this process
+    has it open. */
 firn_status frn_index_remove_lmdb(const char *folder, firn_error *err) FIRN_NODISCARD;
 
 /*

@@ -30,20 +30,21 @@ struct frn_index_bulk {
     char folder_new[FRN_LMDB_PATH_SIZE_MAX];
 };
 
-/* One folder with what an index puts there. */
+/* What an index puts into a folder, and the folder, unless something else is in it, or it is a link to one. */
 static firn_status folder_remove(const char *folder, firn_error *err)
 {
-    static const char *const names[] = {"/data.mdb", "/lock.mdb", "/rows.tmp"};
+    static const char *const names[] = {"/data.mdb", "/lock.mdb", "/rows.tmp", "/distrusted"};
     char path[FRN_LMDB_PATH_SIZE_MAX];
     firn_status status = FIRN_OK;
 
     for (size_t i = 0; i < sizeof names / sizeof names[0] && status == FIRN_OK; i++) {
         status = frn_lmdb_path(path, folder, names[i], err);
         if (status == FIRN_OK && unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR) {
-            status = frn_fail_os(err, errno, "remove %s", path);
+            status = errno == EISDIR ? frn_fail(err, FIRN_EEXISTS, "%s: a folder, and in the way of the index", path)
+                                     : frn_fail_os(err, errno, "remove %s", path);
         }
     }
-    if (status == FIRN_OK && rmdir(folder) < 0 && errno != ENOENT) {
+    if (status == FIRN_OK && rmdir(folder) < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENOTEMPTY) {
         status = frn_fail_os(err, errno, "remove folder %s", folder);
     }
     return status;

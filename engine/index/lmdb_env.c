@@ -1,72 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lmdb_env.c — one LMDB environment: open it without trusting it, read and write its mark.
+ * lmdb_env.c — one LMDB environment: open it without trusting it, once in a process.
  *
  * Happy path. The meta pages are judged, then LMDB opens the file with MDB_NOMETASYNC: a commit syncs the pages and
  * leaves the meta page to the next one, so that a power cut costs the last transaction at most, mark and rows alike.
  * MDB_NOTLS, because a view's transaction passes from thread to thread; MDB_NORDAHEAD, because lookups are random.
  *
- * What can fail. Address space: halves of the map are tried down to MAP_SIZE_MIN. LMDB must not have one file open
- * twice in a process (closing one would give up the locks of the other), so environments are registered.
+ * What can fail. Address space: halves of the map are tried down to MAP_SIZE_MIN. A file that is open in this process
+ * (lmdb_pin.c). Something else in the place of the folder: it is not firn's, and stays.
  */
 #include "engine/index/lmdb_env.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/error.h"
-#include "engine/index/lmdb_meta.h"
-#include "format/bytes.h"
 
 static const uint64_t MAP_SIZE = UINT64_C(1) << 40;
 static const uint64_t MAP_SIZE_MIN = UINT64_C(1) << 28;
 enum {
-    FORM = 1,
     READERS_MAX = 2046,    /* Slots of 64 bytes in lock.mdb: a page of readers more than any pool needs. */
     LOCK_SIZE = 128 * 1024 /* Of lock.mdb: the slots and what is before them. */
 };
-
-static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
-static frn_lmdb_env *registry;
 
 firn_status frn_lmdb_path(char out[FRN_LMDB_PATH_SIZE_MAX], const char *folder, const char *behind, firn_error *err)
 {
     int size = snprintf(out, FRN_LMDB_PATH_SIZE_MAX, "%s%s", folder, behind);
 
     return size < FRN_LMDB_PATH_SIZE_MAX ? FIRN_OK : frn_fail(err, FIRN_ETOOBIG, "path of the index: too long");
-}
-
-static firn_status env_register(frn_lmdb_env *env, firn_error *err)
-{
-    bool taken = false;
-
-    (void)pthread_mutex_lock(&registry_lock);
-    for (const frn_lmdb_env *other = registry; other != NULL; other = other->registered) {
-        taken = taken || (other->device == env->device && other->inode == env->inode);
-    }
-    if (!taken) {
-        env->registered = registry;
-        registry = env;
-    }
-    (void)pthread_mutex_unlock(&registry_lock);
-    return taken ? frn_fail(err, FIRN_EBUSY, "index %s: this process has it open", env->folder) : FIRN_OK;
-}
-
-static void env_unregister(frn_lmdb_env *env)
-{
-    frn_lmdb_env **at = &registry;
-
-    (void)pthread_mutex_lock(&registry_lock);
-    while (*at != env) {
-        at = &(*at)->registered;
-    }
-    *at = env->registered;
-    (void)pthread_mutex_unlock(&registry_lock);
 }
 
 /* Finds data.mdb, makes it if asked to, and judges it; then it is registered. */
@@ -83,7 +48,16 @@ static firn_status file_find(frn_lmdb_env *env, bool create, bool *out_new, firn
     if (create && mkdir(env->folder, 0700) < 0 && errno != EEXIST) {
         return frn_fail_os(err, errno, "make folder %s", env->folder);
     }
-    fd = open(path, (create ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0600);
+    /* Without O_NONBLOCK a pipe of that name would be waited for. */
+    fd = open(path, (create ? O_RDWR | O_CREAT : O_RDONLY) | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == ENOTDIR || (create && errno == ENOENT))) {
+        status = frn_fail(err, FIRN_EEXISTS, "%s: not a folder, and in the way of the index", env->folder);
+        goto out;
+    }
+    if (fd < 0 && errno == EISDIR) {
+        status = frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "%s: not a file", path);
+        goto out;
+    }
     if (fd < 0 || fstat(fd, &facts) < 0) {
         status = frn_fail_os(err, errno, "open %s", path);
         goto out;
@@ -99,7 +73,10 @@ static firn_status file_find(frn_lmdb_env *env, bool create, bool *out_new, firn
         status = frn_lmdb_meta_check(fd, (uint64_t)facts.st_size, err);
     }
     if (status == FIRN_OK) {
-        status = env_register(env, err);
+        status = frn_lmdb_distrust_check(env->folder, err);
+    }
+    if (status == FIRN_OK) {
+        status = frn_lmdb_env_register(env, err);
     }
 out:
     if (fd >= 0) {
@@ -208,17 +185,20 @@ firn_status frn_lmdb_env_open(frn_lmdb_env *env, const char *folder, const frn_l
         status = frn_lmdb_fail(err, code, "open the index");
         (void)frn_wrap(err, status, "%s", folder);
         frn_lmdb_env_close(env);
+    } else {
+        frn_lmdb_env_ready(env);
     }
     return status;
 }
 
 void frn_lmdb_env_close(frn_lmdb_env *env)
 {
+    frn_lmdb_env_unready(env);
     if (env->env != NULL) {
         mdb_env_close(env->env);
         env->env = NULL;
     }
-    env_unregister(env);
+    frn_lmdb_env_unregister(env);
 }
 
 bool frn_lmdb_env_is_current(const frn_lmdb_env *env)
@@ -247,119 +227,43 @@ firn_status frn_lmdb_env_extend(const frn_lmdb_env *env, firn_error *err)
                      : frn_lmdb_meta_extend(fd, (info.me_last_pgno + 1) * (uint64_t)shape.ms_psize, err);
 }
 
-static MDB_val mark_key(void)
-{
-    static char key[] = {0, 'm'};
+static const char distrusted[] = "/distrusted";
 
-    return (MDB_val){sizeof key, key};
-}
-
-static void shape_encode(uint8_t *at, const MDB_stat *shape)
+void frn_lmdb_env_distrust(const frn_lmdb_env *env, const char *why)
 {
-    fmt_put64(at, shape->ms_entries);
-    fmt_put64(at + 8, shape->ms_branch_pages);
-    fmt_put64(at + 16, shape->ms_leaf_pages);
-    fmt_put64(at + 24, shape->ms_overflow_pages);
-}
+    char path[FRN_LMDB_PATH_SIZE_MAX];
+    ssize_t written;
+    int fd;
 
-static void stores_encode(uint8_t at[4 * FRN_LMDB_STORES_MAX], const frn_lmdb_options *options)
-{
-    memset(at, 0, 4 * FRN_LMDB_STORES_MAX);
-    for (unsigned i = 0; i < options->stores_count && i < FRN_LMDB_STORES_MAX; i++) {
-        fmt_put16(at + 4 * (size_t)i, options->stores[i].block);
-        fmt_put16(at + 4 * (size_t)i + 2, options->stores[i].version);
+    if (!frn_lmdb_env_is_current(env) || frn_lmdb_path(path, env->folder, distrusted, NULL) != FIRN_OK) {
+        return;
+    }
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        written = pwrite(fd, why, strlen(why), 0);
+        (void)written; /* That the file is there is enough. */
+        (void)close(fd);
     }
 }
 
-firn_status frn_lmdb_mark_write(const frn_lmdb_env *env, MDB_txn *txn, const frn_index_mark *mark,
-                                const frn_lmdb_options *options, firn_error *err)
+firn_status frn_lmdb_distrust_check(const char *folder, firn_error *err)
 {
-    uint8_t data[FRN_LMDB_MARK_SIZE + FRN_LMDB_CRC] = {0};
-    MDB_val key = mark_key();
-    MDB_val value = {sizeof data, data};
-    MDB_stat shape;
-    int code;
+    char path[FRN_LMDB_PATH_SIZE_MAX], why[256] = "";
+    firn_status status = frn_lmdb_path(path, folder, distrusted, err);
+    ssize_t size;
+    int fd;
 
-    fmt_put32(data + FRN_LMDB_MARK_FORM, FORM);
-    fmt_put32(data + FRN_LMDB_MARK_STORES_COUNT, options->stores_count);
-    memcpy(data + FRN_LMDB_MARK_LEDGER_ID, options->ledger_id, FIRN_LEDGER_ID_SIZE);
-    fmt_put64(data + FRN_LMDB_MARK_SEQ, mark->seq);
-    fmt_put64(data + FRN_LMDB_MARK_INCARNATION, mark->incarnation);
-    memcpy(data + FRN_LMDB_MARK_HINT, mark->hint, FRN_INDEX_HINT_SIZE);
-    fmt_put64(data + FRN_LMDB_MARK_TRANSACTION, mdb_txn_id(txn));
-    stores_encode(data + FRN_LMDB_MARK_STORES, options);
-    /* Twice: the first put may change the shape, the second one, of the same size, does not. */
-    code = mdb_put(txn, env->dbi, &key, &value, 0);
-    if (code == 0) {
-        code = mdb_stat(txn, env->dbi, &shape);
-    }
-    if (code == 0) {
-        shape_encode(data + FRN_LMDB_MARK_SHAPE, &shape);
-        fmt_put32(data + FRN_LMDB_MARK_SIZE, frn_lmdb_crc(&key, data, FRN_LMDB_MARK_SIZE));
-        value = (MDB_val){sizeof data, data};
-        code = mdb_put(txn, env->dbi, &key, &value, 0);
-    }
-    return code == 0 ? FIRN_OK : frn_lmdb_fail(err, code, "write the mark of the index");
-}
-
-static firn_status mark_judge(const frn_lmdb_env *env, MDB_txn *txn, const uint8_t *data,
-                              const frn_lmdb_options *options, firn_error *err)
-{
-    uint8_t expected[4 * FRN_LMDB_STORES_MAX];
-    MDB_stat shape;
-    int code = mdb_stat(txn, env->dbi, &shape);
-
-    if (code != 0) {
-        return frn_lmdb_fail(err, code, "read the mark of the index");
-    }
-    shape_encode(expected, &shape);
-    if (fmt_get64(data + FRN_LMDB_MARK_TRANSACTION) != mdb_txn_id(txn) ||
-        memcmp(data + FRN_LMDB_MARK_SHAPE, expected, FRN_LMDB_MARK_STORES - FRN_LMDB_MARK_SHAPE) != 0) {
-        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: the mark is not of this state");
-    }
-    if (memcmp(data + FRN_LMDB_MARK_LEDGER_ID, options->ledger_id, FIRN_LEDGER_ID_SIZE) != 0) {
-        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: of another ledger");
-    }
-    stores_encode(expected, options);
-    if (fmt_get32(data + FRN_LMDB_MARK_STORES_COUNT) != options->stores_count ||
-        memcmp(data + FRN_LMDB_MARK_STORES, expected, sizeof expected) != 0) {
-        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: of other versions of the stores");
-    }
-    return FIRN_OK;
-}
-
-firn_status frn_lmdb_mark_read(const frn_lmdb_env *env, MDB_txn *txn, const frn_lmdb_options *options,
-                               frn_index_mark *out_mark, uint64_t *out_rows, firn_error *err)
-{
-    MDB_val key = mark_key();
-    MDB_val sealed;
-    firn_slice value;
-    const uint8_t *data;
-    firn_status status;
-    int code = mdb_get(txn, env->dbi, &key, &sealed);
-
-    if (code == MDB_NOTFOUND) {
-        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: it has no mark");
-    }
-    if (code != 0) {
-        return frn_lmdb_fail(err, code, "read the mark of the index");
-    }
-    status = frn_lmdb_unseal(&key, &sealed, &value, err);
     if (status < 0) {
         return status;
     }
-    data = value.data;
-    if (value.size < FRN_LMDB_MARK_SIZE || fmt_get32(data + FRN_LMDB_MARK_FORM) > FORM) {
-        return frn_fail(err, FIRN_ENEWER, "data.mdb: written by a newer version");
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        return FIRN_OK;
     }
-    status = mark_judge(env, txn, data, options, err);
-    if (status < 0) {
-        return status;
+    if (fd >= 0) {
+        size = pread(fd, why, sizeof why - 1, 0);
+        why[size > 0 ? size : 0] = '\0';
+        (void)close(fd);
     }
-    *out_mark = (frn_index_mark){.seq = fmt_get64(data + FRN_LMDB_MARK_SEQ),
-                                 .incarnation = fmt_get64(data + FRN_LMDB_MARK_INCARNATION)};
-    memcpy(out_mark->ledger_id, data + FRN_LMDB_MARK_LEDGER_ID, FIRN_LEDGER_ID_SIZE);
-    memcpy(out_mark->hint, data + FRN_LMDB_MARK_HINT, FRN_INDEX_HINT_SIZE);
-    *out_rows = fmt_get64(data + FRN_LMDB_MARK_SHAPE) - 1;
-    return FIRN_OK;
+    return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "damage was met before: %s", why);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lmdb_env.h — one LMDB environment: open it without trusting it, read and write its mark.
+ * lmdb_env.h — one LMDB environment: open it without trusting it, pin a state of it, read and write its mark.
  *
  * The mark is the row {0, 'm'}. With it stands what its state of the tree must look like, so that a state that the meta
  * pages do not lead to rightly is told from a good one:
@@ -24,6 +24,7 @@
 #include <sys/types.h>
 
 #include "engine/index/lmdb.h"
+#include "engine/index/lmdb_meta.h"
 #include "engine/index/lmdb_row.h"
 
 enum {
@@ -45,7 +46,8 @@ _Static_assert(FRN_LMDB_MARK_STORES + 4 * FRN_LMDB_STORES_MAX == FRN_LMDB_MARK_S
 typedef struct frn_lmdb_env {
     MDB_env *env;
     MDB_dbi dbi;
-    struct frn_lmdb_env *registered; /**< The next one that this process has open. The registry's lock. */
+    struct frn_lmdb_env *registered; /**< The next one that this process has open. The registry's lock, like ready. */
+    bool ready;                      /**< Pins may use it. */
     dev_t device;                    /**< Of data.mdb, and its inode: which file it is, whatever its name. */
     ino_t inode;
     char folder[FRN_LMDB_PATH_SIZE_MAX];
@@ -65,12 +67,59 @@ bool frn_lmdb_env_is_current(const frn_lmdb_env *env);
 /** Makes the file reach to its last page, see lmdb_meta.h. */
 firn_status frn_lmdb_env_extend(const frn_lmdb_env *env, firn_error *err) FIRN_NODISCARD;
 
+/** Notes beside data.mdb that it cannot be believed, if the process may write there and no other file has its place. */
+void frn_lmdb_env_distrust(const frn_lmdb_env *env, const char *why);
+/** Whether that was noted. FIRN_OK, or FIRN_ECORRUPT with FIRN_DETAIL_INDEX and why. */
+firn_status frn_lmdb_distrust_check(const char *folder, firn_error *err) FIRN_NODISCARD;
+
+/**
+ * Holds a state of an environment that this process need not have open. Guarded by a lock of its own.
+ *
+ * LMDB must not have a file open twice in a process. So the transaction belongs to the environment that is open, and
+ * goes when that is closed; or to one of its own, which goes when the file is opened here otherwise. Who holds a pin
+ * can therefore lose it at any time, and looks whether what it read was written over.
+ */
+typedef struct frn_lmdb_pin {
+    struct frn_lmdb_pin *next;
+    MDB_txn *txn;            /**< NULL: nothing is held, or no longer. */
+    MDB_env *own;            /**< NULL: that of env. */
+    const frn_lmdb_env *env; /**< The one that is open. */
+    dev_t device;
+    ino_t inode;
+} frn_lmdb_pin;
+
+/** Notes that this process opens a file: device and inode of env are set. FIRN_OK, or FIRN_EBUSY: it has it open. */
+firn_status frn_lmdb_env_register(frn_lmdb_env *env, firn_error *err) FIRN_NODISCARD;
+void frn_lmdb_env_unregister(frn_lmdb_env *env);
+/** It is open; it will be closed: pins that use it are lost. */
+void frn_lmdb_env_ready(frn_lmdb_env *env);
+void frn_lmdb_env_unready(frn_lmdb_env *env);
+
+/** Takes what can be had. pin is all zero. The number of the transaction, or FRN_LMDB_NEWEST if nothing is held. */
+uint64_t frn_lmdb_pin_take(frn_lmdb_pin *pin, const char *folder, dev_t device, ino_t inode);
+/** Whether it is still held; then it is let go. */
+bool frn_lmdb_pin_drop(frn_lmdb_pin *pin);
+
+/** What a mark must say of the state that it was found in. */
+typedef struct frn_lmdb_shape {
+    uint64_t transaction;
+    uint64_t entries;
+    uint64_t branch_pages;
+    uint64_t leaf_pages;
+    uint64_t overflow_pages;
+} frn_lmdb_shape;
+
+/** The key of the mark's row: table 0, and this. */
+#define FRN_LMDB_MARK_KEY 'm'
+
+bool frn_lmdb_is_mark(frn_table table, firn_slice key);
+
 /** Writes the mark as the last act of a write transaction. */
 firn_status frn_lmdb_mark_write(const frn_lmdb_env *env, MDB_txn *txn, const frn_index_mark *mark,
                                 const frn_lmdb_options *options, firn_error *err) FIRN_NODISCARD;
-/** Reads it, and checks it against the options and the state that txn sees. *out_rows: rows besides it. FIRN_OK;
-    FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER. */
-firn_status frn_lmdb_mark_read(const frn_lmdb_env *env, MDB_txn *txn, const frn_lmdb_options *options,
-                               frn_index_mark *out_mark, uint64_t *out_rows, firn_error *err) FIRN_NODISCARD;
+/** Finds it in the file, and checks it against the options, but for the ledger's id, and the state that it is of.
+    FIRN_OK; FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER; FIRN_ENOMEM, FIRN_EIO. */
+firn_status frn_lmdb_mark_find(frn_heap *heap, int fd, const frn_lmdb_state *state, const frn_lmdb_options *options,
+                               frn_index_mark *out_mark, firn_error *err) FIRN_NODISCARD;
 
 #endif

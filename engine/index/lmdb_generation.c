@@ -7,6 +7,7 @@
  * again. A transaction serves one thread at a time: lookups borrow them, the write side has its own.
  */
 #include <assert.h>
+#include <string.h>
 
 #include "engine/base/error.h"
 #include "engine/index/lmdb_index.h"
@@ -50,6 +51,28 @@ static void slots_close(frn_lmdb_generation *generation)
     generation->slots_count = 0;
 }
 
+/* The state that the transactions see: where its pages are, and its mark. *out_same: false if two commits came
+   meanwhile. */
+static firn_status state_read(const frn_lmdb_index *lmdb, frn_lmdb_generation *generation, bool *out_same,
+                              firn_error *err)
+{
+    int fd = -1, code = mdb_env_get_fd(lmdb->env.env, &fd);
+    firn_status status;
+
+    if (code != 0) {
+        return frn_lmdb_fail(err, code, "read the state of the index");
+    }
+    status = frn_lmdb_state_read(fd, mdb_txn_id(generation->slots[0].txn), &generation->state, err);
+    *out_same = status != FIRN_ENOTFOUND;
+    if (status == FIRN_OK) {
+        status = frn_lmdb_mark_find(lmdb->heap, fd, &generation->state, &lmdb->options, &generation->mark, err);
+    }
+    if (status == FIRN_OK && memcmp(generation->mark.ledger_id, lmdb->options.ledger_id, FIRN_LEDGER_ID_SIZE) != 0) {
+        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: of another ledger");
+    }
+    return status == FIRN_ENOTFOUND ? FIRN_OK : status;
+}
+
 firn_status frn_lmdb_generation_new(frn_lmdb_index *lmdb, frn_lmdb_generation **out_generation, firn_error *err)
 {
     unsigned wanted = 1 + (lmdb->options.readers_max == 0 ? READERS_DEFAULT : lmdb->options.readers_max);
@@ -65,9 +88,15 @@ firn_status frn_lmdb_generation_new(frn_lmdb_index *lmdb, frn_lmdb_generation **
         status = frn_fail(err, FIRN_ENOMEM, "state of the index");
         goto out;
     }
-    for (int tries = 0; !same && code == 0 && tries < TRIES_MAX; tries++) {
+    for (int tries = 0; !same && code == 0 && status == FIRN_OK && tries < TRIES_MAX; tries++) {
         slots_close(generation);
         code = slots_open(lmdb, generation, wanted, &same);
+        if (code == 0 && same) {
+            status = state_read(lmdb, generation, &same, err);
+        }
+    }
+    if (status != FIRN_OK) {
+        goto out;
     }
     if (code != 0 || !same) {
         status = frn_lmdb_fail(err, code != 0 ? code : MDB_READERS_FULL, "read the state of the index");
@@ -78,12 +107,9 @@ firn_status frn_lmdb_generation_new(frn_lmdb_index *lmdb, frn_lmdb_generation **
         generation->free = &generation->slots[i];
     }
     generation->refs = 1;
-    status = frn_lmdb_mark_read(&lmdb->env, generation->slots[0].txn, &lmdb->options, &generation->mark,
-                                &generation->rows_count, err);
-    if (status == FIRN_OK) {
-        *out_generation = generation;
-        generation = NULL;
-    }
+    generation->rows_count = generation->state.rows.entries - 1;
+    *out_generation = generation;
+    generation = NULL;
 out:
     frn_lmdb_generation_free(lmdb, generation);
     return status;

@@ -23,6 +23,7 @@ typedef struct frn_lmdb_generation {
     struct frn_lmdb_generation *newer;
     frn_index_mark mark;  /**< Fixed, like what follows up to slots. */
     uint64_t rows_count;  /**< Rows below. */
+    frn_lmdb_state state; /**< Where its pages are. */
     frn_lmdb_slot *slots; /**< The first is the write side's, the others are lent. */
     unsigned slots_count;
     frn_lmdb_slot *free; /**< Those not lent, linked. */
@@ -72,6 +73,7 @@ typedef struct frn_lmdb_index {
     _Atomic uint64_t floor;                     /**< The mark of the oldest generation. */
     _Atomic(frn_lmdb_generation *) newest_hint; /**< newest, to look without the lock whether it changed. */
     atomic_bool poisoned;                       /**< Writing failed: no further merge. */
+    atomic_bool distrusted;                     /**< Damage was met below: no further merge either. */
 } frn_lmdb_index;
 
 static inline frn_lmdb_index *frn_lmdb_of(frn_index *index)
@@ -110,8 +112,23 @@ firn_status frn_lmdb_view_get(frn_index_view *view, frn_table table, firn_slice 
                               firn_error *err) FIRN_NODISCARD;
 firn_status frn_lmdb_view_seek(frn_index_view *view, frn_table table, firn_slice from, bool after, firn_buf *out_key,
                                firn_buf *out_value, firn_error *err) FIRN_NODISCARD;
+/** Borrows a transaction of the view's generation, waiting for one if need be; NULL: the view has expired. */
+frn_lmdb_slot *frn_lmdb_slot_take(frn_lmdb_index *lmdb, frn_lmdb_view *view) FIRN_NODISCARD;
+void frn_lmdb_slot_give(frn_lmdb_index *lmdb, frn_lmdb_slot *slot);
+/** Passes on what the delta answered: an expired view gives up its generation. */
+firn_status frn_lmdb_above_said(frn_lmdb_index *lmdb, frn_lmdb_view *view, firn_status status) FIRN_NODISCARD;
 /** Lets go of the generations of views that are too old. */
 void frn_lmdb_views_expire(frn_lmdb_index *lmdb);
+
+/* lmdb_check.c */
+
+firn_status frn_lmdb_view_check(frn_index_view *view, const frn_index_checker *checker,
+                                firn_error *err) FIRN_NODISCARD;
+
+/* lmdb.c */
+
+/** Passes on the status of a read below. Damage is remembered, in memory and on disk, and err gets the cure. */
+firn_status frn_lmdb_met(frn_lmdb_index *lmdb, firn_status status, firn_error *err) FIRN_NODISCARD;
 
 /* lmdb_merge.c */
 

@@ -125,6 +125,9 @@ firn_status frn_lmdb_merge(frn_index *index, frn_index_mark_fn fn, void *arg, fr
     if (lmdb->options.read_only) {
         return frn_fail_detail(err, FIRN_EACCES, FIRN_DETAIL_READ_ONLY, "merge: the index is open for reading");
     }
+    if (atomic_load(&lmdb->distrusted)) {
+        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "merge: damage was met in the index");
+    }
     if (atomic_load_explicit(&lmdb->poisoned, memory_order_relaxed)) {
         return frn_fail(err, FIRN_EPOISONED, "merge: writing the index had failed");
     }
@@ -147,6 +150,7 @@ firn_status frn_lmdb_merge(frn_index *index, frn_index_mark_fn fn, void *arg, fr
         if (status == FIRN_OK) {
             status = state_take(lmdb, err);
         }
+        status = frn_lmdb_met(lmdb, status, err);
     }
     frn_memory_view_close(view);
     return status == FIRN_OK ? status : frn_wrap(err, status, "merge up to seq %" PRIu64, mark.seq);

@@ -105,8 +105,7 @@ void frn_lmdb_views_expire(frn_lmdb_index *lmdb)
     } while (generation != NULL);
 }
 
-/* Borrows a transaction of the view's generation, waiting for one if need be; NULL: the view has expired. */
-static frn_lmdb_slot *slot_take(frn_lmdb_index *lmdb, frn_lmdb_view *view)
+frn_lmdb_slot *frn_lmdb_slot_take(frn_lmdb_index *lmdb, frn_lmdb_view *view)
 {
     frn_lmdb_generation *generation;
     frn_lmdb_slot *slot = NULL;
@@ -130,7 +129,7 @@ static frn_lmdb_slot *slot_take(frn_lmdb_index *lmdb, frn_lmdb_view *view)
     return slot;
 }
 
-static void slot_give(frn_lmdb_index *lmdb, frn_lmdb_slot *slot)
+void frn_lmdb_slot_give(frn_lmdb_index *lmdb, frn_lmdb_slot *slot)
 {
     frn_lmdb_generation *generation = slot->generation;
     unsigned waiting;
@@ -154,8 +153,7 @@ static void slot_give(frn_lmdb_index *lmdb, frn_lmdb_slot *slot)
     }
 }
 
-/* What the delta answered: an expired view gives up its generation. */
-static firn_status above_said(frn_lmdb_index *lmdb, frn_lmdb_view *view, firn_status status)
+firn_status frn_lmdb_above_said(frn_lmdb_index *lmdb, frn_lmdb_view *view, firn_status status)
 {
     frn_lmdb_generation *generation = NULL;
 
@@ -199,19 +197,19 @@ firn_status frn_lmdb_view_get(frn_index_view *base, frn_table table, firn_slice 
     firn_status status;
     bool deleted = false;
 
-    status = above_said(lmdb, view, frn_memory_get_any(view->above, table, key, out_value, &deleted, err));
+    status = frn_lmdb_above_said(lmdb, view, frn_memory_get_any(view->above, table, key, out_value, &deleted, err));
     if (status != FIRN_ENOTFOUND) {
         return status == FIRN_OK && deleted ? FIRN_ENOTFOUND : status;
     }
-    slot = slot_take(lmdb, view);
+    slot = frn_lmdb_slot_take(lmdb, view);
     if (slot == NULL) {
         return expired(lmdb, view, err);
     }
-    status = frn_lmdb_get(slot, table, key, &value, err);
+    status = frn_lmdb_met(lmdb, frn_lmdb_get(slot, table, key, &value, err), err);
     if (status == FIRN_OK) {
         status = copy_out(lmdb->heap, out_value, value, err);
     }
-    slot_give(lmdb, slot);
+    frn_lmdb_slot_give(lmdb, slot);
     return status;
 }
 
@@ -227,7 +225,7 @@ static firn_status seek_both(frn_lmdb_view *view, frn_lmdb_slot *slot, frn_table
     do {
         hidden = false;
         key = (firn_slice){0};
-        below = frn_lmdb_seek(slot, table, from, after, &key, &value, err);
+        below = frn_lmdb_met(lmdb, frn_lmdb_seek(slot, table, from, after, &key, &value, err), err);
         if (below < 0) {
             return below;
         }
@@ -253,13 +251,13 @@ firn_status frn_lmdb_view_seek(frn_index_view *base, frn_table table, firn_slice
 {
     frn_lmdb_view *view = (frn_lmdb_view *)base;
     frn_lmdb_index *lmdb = frn_lmdb_of(base->index);
-    frn_lmdb_slot *slot = slot_take(lmdb, view);
+    frn_lmdb_slot *slot = frn_lmdb_slot_take(lmdb, view);
     firn_status status;
 
     if (slot == NULL) {
         return expired(lmdb, view, err);
     }
     status = seek_both(view, slot, table, from, after, out_key, out_value, err);
-    slot_give(lmdb, slot);
-    return above_said(lmdb, view, status);
+    frn_lmdb_slot_give(lmdb, slot);
+    return frn_lmdb_above_said(lmdb, view, status);
 }

@@ -12,12 +12,13 @@
 #include "engine/intake/intake.h"
 #include "engine/log/log.h"
 
-/** Set up by open and fixed until close, but for what answers, digests and intake guard themselves. */
+/** Set up by open and fixed until close, but for what answers, digests and intake guard themselves, and for index: open
+    for reading, another one takes its place if it turns out damaged; it stays open until close. */
 struct firn_ledger {
     frn_heap *heap;
     frn_io *io;
     frn_log *log;
-    frn_index *index;
+    _Atomic(frn_index *) index;
     const frn_apply_table *applies;
     bool writable;
     _Atomic bool closing;          /**< Set by firn_close(): callbacks that it still runs submit in vain. */

@@ -5,6 +5,8 @@
  * The rows of the new records are applied before the durable position shows them, so a view that is opened at that
  * position finds them, whichever thread looked. One thread at a time looks; the others wait for it.
  *
+ * A view that met damage in the index on disk has it replaced by rows in memory before the next view is opened.
+ *
  * Where the index is on disk, the rows of new records gather in memory above it. When they are many, the newest state
  * on disk takes their place, unless its mark is ahead of the rows in memory, which would then hide later ones.
  */
@@ -78,6 +80,7 @@ firn_status frn_ledger_follow(firn_ledger *ledger, firn_error *err)
     firn_status status;
 
     frn_mutex_lock(&house->following);
+    frn_rows_heal(house);
     status = go_on(house, err);
     if (status == FIRN_OK && house->index_on_disk) {
         renew_index(house);

@@ -28,8 +28,10 @@ static void house_free(frn_house *house)
     frn_digests_done(&house->core.digests);
     frn_answers_done(&house->core.answers);
     frn_index_close(house->core.index);
+    frn_index_close(house->index_damaged);
     frn_mutex_done(&house->following);
     frn_mutex_done(&house->merger.busy);
+    frn_mutex_done(&house->merger.telling);
     frn_free(heap, house->index_folder);
     frn_free(heap, house);
 }
@@ -47,6 +49,7 @@ static firn_status house_new(const frn_ledger_seam *seam, const firn_options *op
     memset(house, 0, sizeof *house);
     frn_mutex_init(&house->following);
     frn_mutex_init(&house->merger.busy);
+    frn_mutex_init(&house->merger.telling);
     house->io = seam->io;
     house->options = *options;
     house->core.heap = seam->heap;
@@ -270,9 +273,6 @@ firn_status firn_close(firn_ledger *ledger, firn_error *err)
     if (ledger->writable) {
         answer_all(house);
         frn_merger_stop(&house->merger);
-    }
-    if (ledger->writable && house->index_on_disk && atomic_load(&house->merger.spoilt)) {
-        frn_rows_discard(house);
     }
     status = frn_log_close(ledger->log, err);
     house_free(house);

@@ -14,7 +14,7 @@
 
 #include "engine/base/error.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 
 #define DISTANCE_NS INT64_C(250000000)
 #define RETRY_NS INT64_C(100000000)
@@ -67,9 +67,9 @@ static firn_status merge(frn_merger *merger, bool *out_merged)
     }
     frn_mutex_unlock(&merger->busy);
     *out_merged = status == FIRN_OK && merged.seq > before;
-    if (status < 0 && err.detail == FIRN_DETAIL_INDEX) {
-        atomic_store(&merger->spoilt, true);
-    }
+    frn_mutex_lock(&merger->telling);
+    (void)snprintf(merger->note, sizeof merger->note, "%.*s", (int)sizeof merger->note - 1, status < 0 ? err.text : "");
+    frn_mutex_unlock(&merger->telling);
     if (status < 0 && !atomic_load(&merger->failing)) {
         frn_trace_say(&ledger->trace, "the index is not merged: %s", err.text);
     }
@@ -182,8 +182,14 @@ bool frn_merger_step(frn_merger *merger)
     return merger->ledger != NULL && merge(merger, &merged) == FIRN_OK && merged;
 }
 
-void frn_merger_stat(const frn_merger *merger, firn_stats *stats)
+void frn_merger_stat(frn_merger *merger, firn_stats *stats)
 {
+    frn_mutex_lock(&merger->telling);
+    if (merger->note[0] != '\0') {
+        (void)snprintf(stats->index_note, sizeof stats->index_note, "is not merged: %.*s",
+                       (int)(sizeof stats->index_note - sizeof "is not merged: "), merger->note);
+    }
+    frn_mutex_unlock(&merger->telling);
     stats->merges_count = atomic_load(&merger->merges_count);
     stats->merge_ns = atomic_load(&merger->merge_ns);
 }

@@ -19,12 +19,13 @@ typedef struct frn_merger {
     atomic_bool asleep;
     atomic_bool stopping;
     atomic_bool failing; /**< The last attempt failed: nobody waits for the next. */
-    atomic_bool spoilt;  /**< What is on disk cannot be believed: it goes when the ledger is closed. */
     _Atomic uint64_t merged_seq;
     _Atomic uint64_t merged_bytes; /**< Of the log, when that merge began. */
     _Atomic uint64_t merges_count;
     _Atomic uint64_t merge_ns;
     frn_mutex busy; /**< One merge at a time. */
+    frn_mutex telling;
+    char note[128]; /**< Why the last attempt failed; "" if it did not. telling. */
 } frn_merger;
 
 /** The rows of ledger are complete and its index is on disk. FIRN_OK or FIRN_ENOMEM. */
@@ -36,7 +37,7 @@ void frn_merger_stop(frn_merger *merger);
 void frn_merger_moved(frn_merger *merger, uint64_t durable);
 /** Merges all that is durable, whatever it is worth. True if something was merged. Any thread. */
 bool frn_merger_step(frn_merger *merger);
-void frn_merger_stat(const frn_merger *merger, firn_stats *stats);
+void frn_merger_stat(frn_merger *merger, firn_stats *stats);
 
 /** Fills in the incarnation of a mark: a frn_index_mark_fn whose arg is a frn_log. */
 void frn_merger_mark(void *arg, frn_index_mark *mark);

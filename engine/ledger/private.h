@@ -37,7 +37,10 @@ typedef struct frn_house {
     firn_options options;  /**< Read, defaults filled in. */
     char *index_folder;    /**< NULL: the index is in memory only. */
     bool index_asked;      /**< The index on disk was opened, or could not be. */
-    bool index_on_disk;    /**< core.index is one. */
+    atomic_bool index_on_disk; /**< core.index is one. */
+    frn_index *index_damaged;  /**< Reading: what core.index was; views may still use it. following. */
+    bool index_full;           /**< Opening: it takes no more on its way. */
+    bool index_kept;           /**< Reading: what is damaged could not be replaced. following. */
     firn_error index_error; /**< Why it could not be opened; else status FIRN_OK. */
     char index_note[FRN_INDEX_NOTE_SIZE];  /**< For firn_stats. */
     frn_merger merger;     /**< Writing, and the index is on disk. */
@@ -64,8 +67,8 @@ void frn_rows_witness(void *arg, const uint8_t *ledger_id, uint64_t *out_seq, ui
 /** The log is open: makes the index hold the rows of all that is durable. See firn_open() for statuses. */
 firn_status frn_rows_build(frn_house *house, firn_error *err) FIRN_NODISCARD;
 
-/** Removes the index on disk, which cannot be believed: the next open builds it anew. The rows are gone. */
-void frn_rows_discard(frn_house *house);
+/** Reading: puts rows in memory in the place of an index that turned out damaged, if there is room. With following. */
+void frn_rows_heal(frn_house *house);
 
 /** Which store owns which block of kinds. */
 extern const frn_apply_table frn_stores;

@@ -6,9 +6,10 @@
  * records behind the mark are replayed into memory above it. Rows go to disk in portions on the way, so memory is
  * bounded however much there is to replay: an index that is missing is no special case, its mark is 0.
  *
- * An index that cannot be believed is built anew from the log: one that does not verify, belongs to another ledger or
- * to stores of other versions, or whose mark is not in the history. A reader, who may not write, then keeps the rows in
- * memory, and so does who finds that this process has the index open already.
+ * An index that cannot be believed is built anew from the log, all of it: one that does not verify, belongs to another
+ * ledger or to stores that lay out their rows in other versions, or whose mark is not in the history. A reader, who may
+ * not write, then keeps the rows in memory, and so does who finds that this process has the index open already. A
+ * reader does that also later, when it meets damage; a writer that meets it leaves it to the next opening.
  *
  * What can fail: reading the log; memory; the disk of the index. A writer is refused then; a reader of a log that turns
  * out damaged keeps the rows up to there.
@@ -47,11 +48,13 @@ static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn
         .create = house->core.writable,
         .read_only = !house->core.writable,
     };
+    frn_index *index;
     firn_status status;
 
     memcpy(options.ledger_id, ledger_id, sizeof options.ledger_id);
-    status = frn_index_open_lmdb(house->core.heap, house->index_folder, &options, &house->core.index, err);
+    status = frn_index_open_lmdb(house->core.heap, house->index_folder, &options, &index, err);
     if (status == FIRN_OK) {
+        house->core.index = index;
         house->index_on_disk = true;
     }
     return status;
@@ -84,21 +87,16 @@ static void drop(frn_house *house)
     house->index_on_disk = false;
 }
 
-void frn_rows_discard(frn_house *house)
-{
-    firn_error err;
-
-    drop(house);
-    if (frn_index_remove_lmdb(house->index_folder, &err) < 0) {
-        frn_trace_say(&house->core.trace, "the index is not removed: %s", err.text);
-    }
-}
-
 static firn_status open_in_memory(frn_house *house, firn_error *err)
 {
     frn_index_options options = index_options(house);
+    frn_index *index;
+    firn_status status = frn_index_open_memory(house->core.heap, &options, &index, err);
 
-    return frn_index_open_memory(house->core.heap, &options, &house->core.index, err);
+    if (status == FIRN_OK) {
+        house->core.index = index;
+    }
+    return status;
 }
 
 /* In place of an index that cannot be believed: an empty one. */
@@ -168,7 +166,7 @@ static firn_status between_batches(void *arg, firn_error *err)
     frn_index_stats stats;
     firn_status status;
 
-    if (house->batches_count++ % 1024 != 0) {
+    if (house->index_full || house->batches_count++ % 1024 != 0) {
         return FIRN_OK;
     }
     frn_index_stat(house->core.index, &stats);
@@ -177,6 +175,11 @@ static firn_status between_batches(void *arg, firn_error *err)
     }
     status = frn_index_merge(house->core.index, frn_merger_mark, house->core.log, &merged, err);
     while (status == FIRN_OK && frn_index_reclaim(house->core.index)) {
+    }
+    if (status == FIRN_ETOOBIG) {
+        /* The map is full: memory takes the rest, as far as index_size_max goes. */
+        house->index_full = true;
+        return FIRN_OK;
     }
     return status < 0 ? frn_wrap(err, status, "index") : FIRN_OK;
 }
@@ -236,4 +239,31 @@ firn_status frn_rows_build(frn_house *house, firn_error *err)
     house->replayed_records = replay.records;
     house->replay_ns = (uint64_t)(house->io->ops->monotonic_ns(house->io) - started_ns);
     return status;
+}
+
+void frn_rows_heal(frn_house *house)
+{
+    frn_replay replay = {.digests = &house->core.digests};
+    frn_replay_told told = {0};
+    frn_index_options options = index_options(house);
+    firn_error err;
+    firn_status status;
+
+    if (house->core.writable || !house->index_on_disk || house->index_kept || frn_index_is_trusted(house->core.index)) {
+        return;
+    }
+    status = frn_index_open_memory(house->core.heap, &options, &replay.index, &err);
+    if (status == FIRN_OK) {
+        status = frn_replay_run(&replay, house->core.log, 1, house->rows_seq, &told, &err);
+    }
+    if (status < 0) {
+        frn_index_close(replay.index);
+        house->index_kept = true;
+        note(house, "on disk is damaged and used all the same", err.text);
+        return;
+    }
+    house->index_damaged = house->core.index;
+    house->core.index = replay.index;
+    house->index_on_disk = false;
+    note(house, "on disk is not used", "damage was met");
 }

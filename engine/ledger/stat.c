@@ -15,6 +15,8 @@ static firn_status stat_fill(frn_house *house, firn_stats *stats, firn_error *er
     firn_status status;
 
     frn_log_stat(ledger->log, stats);
+    /* The write side of the index belongs to who appends, or else to who follows. */
+    frn_mutex_lock(&house->following);
     frn_index_stat(ledger->index, &index);
     frn_index_mark_get(ledger->index, &mark);
     stats->merged_seq = mark.seq;
@@ -24,14 +26,12 @@ static firn_status stat_fill(frn_house *house, firn_stats *stats, firn_error *er
     stats->index_file_size = index.below_size;
     stats->index_file_rows = index.below_rows_count;
     stats->delta_records = house->index_on_disk ? stats->durable_seq - mark.seq : 0;
-    frn_merger_stat(&house->merger, stats);
     memcpy(stats->index_note, house->index_note, sizeof stats->index_note);
+    frn_merger_stat(&house->merger, stats);
     stats->tickets_count = frn_answers_outstanding(&ledger->answers);
     stats->replayed_records = house->replayed_records;
     stats->replay_ns = house->replay_ns;
     stats->writable = ledger->writable;
-    /* The write side of the index belongs to who appends, or else to who follows. */
-    frn_mutex_lock(&house->following);
     if (stats->damage.status == FIRN_OK) {
         stats->damage = house->damage;
     }

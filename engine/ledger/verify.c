@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verify.c — check a ledger without trusting its index: every byte of the log, and the rows that follow from it.
+ * verify.c — check a ledger without trusting its index: every byte of the log, the rows that follow from it, the index.
  *
  * firn_verify() reads a ledger that need not open; firn_replay() and frn_ledger_check() compare the rows of an open one
  * with rows built anew. A record that contradicts the rows before it is a finding like a bad checksum: it is reported,
  * and rows are built no further.
+ *
+ * The index on disk. A state of it is pinned before the log is read, so its mark lies within what is durable. The
+ * replay stops there for a moment: the rows of that state are those that the records up to its mark give, or they are
+ * findings. Where the log itself is damaged before the mark nobody can tell, and a note says so.
  */
 #include "engine/base/error.h"
 #include "engine/intake/options.h"
+#include "engine/ledger/compare.h"
 #include "engine/ledger/private.h"
 
 #include <inttypes.h>
@@ -40,9 +45,109 @@ typedef struct verification {
     frn_replay replay;
     frn_digests digests;
     uint64_t contradictions; /* Findings of replay. */
-    bool found;              /* first holds. */
+    bool found;              /* Findings of the log or of replay: first holds. */
     firn_error first;
+    frn_index_file *index; /* Pinned and not compared yet; NULL: there is none, or it was. */
+    frn_index_mark mark;   /* Its mark. */
+    frn_compare compare;
+    bool compared;
+    char note[sizeof((firn_report *)0)->index_note]; /* Why it was not. */
+    firn_report report;                              /* The log's. */
 } verification;
+
+static void index_note(verification *verify, const char *note)
+{
+    (void)snprintf(verify->note, sizeof verify->note, "%.*s", (int)sizeof verify->note - 1, note);
+}
+
+/* A finding of the index that needs no comparison. */
+static void index_finding(verification *verify, const char *what, uint64_t number)
+{
+    firn_error finding;
+
+    (void)frn_fail_detail(&finding, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "index: its mark is seq %" PRIu64 ": %s %" PRIu64,
+                          verify->mark.seq, what, number);
+    frn_compare_damage(&verify->compare, &finding);
+    index_note(verify, "its mark does not fit the log");
+}
+
+/* Pins the index on disk, if there is one. */
+static firn_status index_pin(verification *verify, const frn_ledger_seam *seam, firn_error *err)
+{
+    frn_lmdb_options options = {0};
+    firn_error own = {0};
+    firn_status status;
+
+    verify->compare = (frn_compare){
+        .heap = seam->heap, .finding = verify->options.finding, .finding_arg = verify->options.finding_arg};
+    if (seam->index_folder == NULL) {
+        index_note(verify, "there is none");
+        return FIRN_OK;
+    }
+    status = frn_index_file_open(seam->heap, seam->index_folder, &options, &verify->index, &own);
+    if (status == FIRN_OK) {
+        frn_index_file_mark(verify->index, &verify->mark);
+    } else if (status == FIRN_ENOMEM) {
+        if (err != NULL) {
+            *err = own;
+        }
+        return status;
+    } else if (status == FIRN_ECORRUPT) {
+        frn_compare_damage(&verify->compare, &own);
+        index_note(verify, "it is damaged");
+    } else {
+        index_note(verify, status == FIRN_ENOTFOUND ? "there is none" : own.text);
+    }
+    return FIRN_OK;
+}
+
+static void index_drop(verification *verify)
+{
+    frn_index_file_close(verify->index);
+    verify->index = NULL;
+}
+
+/* Compares the index with the rows so far, if these are the ones that it must hold. */
+static firn_status index_compare(verification *verify, firn_error *err)
+{
+    firn_status status = FIRN_OK;
+
+    if (verify->index == NULL || verify->found || verify->replay.open || verify->replay.last_seq != verify->mark.seq) {
+        return FIRN_OK;
+    }
+    if (memcmp(verify->mark.ledger_id, verify->report.ledger_id, FIRN_LEDGER_ID_SIZE) != 0) {
+        index_finding(verify, "it is of another ledger; this one has reached seq", verify->replay.last_seq);
+    } else {
+        status = frn_compare_file(&verify->compare, verify->index, verify->replay.index, verify->mark.seq, err);
+    }
+    if (status == FIRN_ESTATE) {
+        verify->compare.findings = verify->compare.damaged = 0;
+        index_note(verify, "it was written while it was read");
+        status = FIRN_OK;
+    } else if (status == FIRN_OK) {
+        verify->compared = true;
+    }
+    index_drop(verify);
+    return status;
+}
+
+/* The log is at its end: why the index was not compared. */
+static void index_leave(verification *verify)
+{
+    if (verify->index == NULL) {
+        return;
+    }
+    if (verify->found) {
+        index_note(verify, "the log is damaged");
+    } else if (verify->replay.last_seq > verify->mark.seq) {
+        index_finding(verify, "no batch ends there, but one at", verify->replay.last_seq);
+    } else if (verify->report.writer_alive != 0) {
+        index_note(verify, "a writer is ahead of what was verified");
+    } else {
+        index_finding(verify, "the log ends at", verify->replay.last_seq);
+    }
+    index_drop(verify);
+}
 
 static void take_finding(void *arg, const firn_error *finding)
 {
@@ -65,6 +170,10 @@ static firn_status verify_record(void *arg, const frn_log_record *record, firn_e
 
     if (verify->contradictions != 0) {
         return FIRN_OK;
+    }
+    status = index_compare(verify, err);
+    if (status != FIRN_OK) {
+        return status;
     }
     status = frn_replay_record(&verify->replay, record, &own);
     if (status == FIRN_ECORRUPT) {
@@ -91,12 +200,49 @@ static firn_status rows_report(frn_heap *heap, frn_replay *replay, firn_report *
     return status;
 }
 
+/* The log first to last, the index when its turn has come, then the rows. */
+static firn_status verify_all(verification *verify, const frn_ledger_seam *seam, firn_error *err)
+{
+    firn_verify_options inner = {.struct_size = sizeof inner,
+                                 .finding = take_finding,
+                                 .finding_arg = verify,
+                                 .progress = verify->options.progress,
+                                 .progress_arg = verify->options.progress_arg};
+    firn_status status = index_pin(verify, seam, err);
+
+    if (status == FIRN_OK) {
+        status = frn_log_verify(seam->heap, seam->io, &inner, verify_record, verify, &verify->report, err);
+    }
+    frn_replay_abort(&verify->replay);
+    if (status == FIRN_OK) {
+        status = index_compare(verify, err);
+    }
+    if (status == FIRN_OK) {
+        index_leave(verify);
+        status = rows_report(seam->heap, &verify->replay, &verify->report, err);
+    }
+    index_drop(verify);
+    return status;
+}
+
+/* What is said of findings: the first of the log, or the first of the index. */
+static firn_status verdict(const verification *verify, firn_error *err)
+{
+    if (verify->report.findings == 0) {
+        return FIRN_OK;
+    }
+    if (err != NULL) {
+        *err = verify->found ? verify->first : verify->compare.first;
+        err->status = FIRN_ECORRUPT;
+    }
+    return verify->found ? FIRN_ECORRUPT
+                         : frn_wrap(err, FIRN_ECORRUPT, "the log is good, the index is not and can be built anew");
+}
+
 firn_status frn_ledger_verify_on(const frn_ledger_seam *seam, const firn_verify_options *options,
                                  firn_report *out_report, firn_error *err)
 {
-    verification verify = {0};
-    firn_verify_options inner = {.struct_size = sizeof inner, .finding = take_finding, .finding_arg = &verify};
-    firn_report report = {.struct_size = sizeof report};
+    verification verify = {.report = {.struct_size = sizeof(firn_report)}};
     int64_t started_ns = seam->io->ops->monotonic_ns(seam->io);
     bool there;
     firn_status status = frn_report_check(out_report, err);
@@ -114,35 +260,26 @@ firn_status frn_ledger_verify_on(const frn_ledger_seam *seam, const firn_verify_
     if (status != FIRN_OK) {
         return status;
     }
-    inner.progress = verify.options.progress;
-    inner.progress_arg = verify.options.progress_arg;
     status = frn_index_open_memory(seam->heap, &(frn_index_options){0}, &verify.replay.index, err);
     if (status != FIRN_OK) {
         return status;
     }
     frn_digests_init(&verify.digests, seam->heap);
     verify.replay.digests = &verify.digests;
-    status = frn_log_verify(seam->heap, seam->io, &inner, verify_record, &verify, &report, err);
-    frn_replay_abort(&verify.replay);
-    if (status == FIRN_OK) {
-        status = rows_report(seam->heap, &verify.replay, &report, err);
-    }
+    status = verify_all(&verify, seam, err);
     frn_index_close(verify.replay.index);
     frn_digests_done(&verify.digests);
     if (status != FIRN_OK) {
         return status;
     }
-    report.findings += verify.contradictions;
-    report.duration_ns = (uint64_t)(seam->io->ops->monotonic_ns(seam->io) - started_ns);
-    frn_report_write(out_report, &report);
-    if (report.findings != 0) {
-        if (err != NULL) {
-            *err = verify.first;
-            err->status = FIRN_ECORRUPT;
-        }
-        return FIRN_ECORRUPT;
-    }
-    return FIRN_OK;
+    verify.report.index_findings = verify.compare.findings;
+    verify.report.index_seq = verify.compared ? verify.mark.seq : 0;
+    verify.report.index_rows = verify.compare.rows;
+    memcpy(verify.report.index_note, verify.note, sizeof verify.note);
+    verify.report.findings += verify.contradictions + verify.compare.findings;
+    verify.report.duration_ns = (uint64_t)(seam->io->ops->monotonic_ns(seam->io) - started_ns);
+    frn_report_write(out_report, &verify.report);
+    return verdict(&verify, err);
 }
 
 firn_status firn_verify(const char *url, const firn_verify_options *options, firn_report *out_report, firn_error *err)
@@ -155,59 +292,60 @@ firn_status firn_verify(const char *url, const firn_verify_options *options, fir
     }
     status = frn_ground_open(url, FIRN_IO_AUTO, false, true, (frn_trace){0}, &ground, err);
     if (status == FIRN_OK) {
-        status = frn_ledger_verify_on(&(frn_ledger_seam){&ground->heap, ground->io, false}, options, out_report, err);
+        status = frn_ledger_verify_on(&(frn_ledger_seam){&ground->heap, ground->io, false, ground->index_folder},
+                                      options, out_report, err);
     }
     frn_ground_close(ground);
     return status == FIRN_OK ? FIRN_OK : frn_wrap(err, status, "verify %s", url);
 }
 
-static void digest_text(char out[2 * FIRN_DIGEST_SIZE + 1], const uint8_t *digest)
-{
-    for (size_t i = 0; i < FIRN_DIGEST_SIZE; i++) {
-        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
-    }
-}
-
 /* The rows in use at a position, against those of a replay up to the same one. */
-static firn_status rows_compare(firn_ledger *ledger, frn_replay *replay, const frn_replay_told *told,
-                                firn_report *report, firn_error *err)
+static firn_status rows_compare(firn_ledger *ledger, frn_index *index, frn_replay *replay, const frn_replay_told *told,
+                                frn_compare *compare, firn_error *err)
 {
-    uint8_t live_digest[FIRN_DIGEST_SIZE];
-    char live_text[2 * FIRN_DIGEST_SIZE + 1], text[2 * FIRN_DIGEST_SIZE + 1];
     frn_index_view *view = NULL;
-    uint64_t live_rows;
     firn_status status;
 
     /* First most of it, then a view, then the rest: so the view need not live as long as the whole replay. */
     status = frn_replay_run(replay, ledger->log, 1, frn_rows_position(ledger), told, err);
     if (status == FIRN_OK) {
-        status = frn_index_view_open(ledger->index, frn_rows_position(ledger), &view, err);
+        status = frn_index_view_open(index, frn_rows_position(ledger), &view, err);
     }
     if (status == FIRN_OK) {
         status = frn_replay_run(replay, ledger->log, replay->last_seq + 1, frn_index_view_seq(view), told, err);
     }
     if (status == FIRN_OK) {
-        status = frn_rows_digest(ledger->heap, view, live_digest, &live_rows, err);
-    }
-    if (status == FIRN_OK) {
-        status = rows_report(ledger->heap, replay, report, err);
+        status = frn_compare_view(compare, view, replay->index, replay->last_seq, err);
     }
     frn_index_view_close(view);
-    if (status == FIRN_OK && memcmp(live_digest, report->digest, sizeof live_digest) != 0) {
-        digest_text(live_text, live_digest);
-        digest_text(text, report->digest);
-        status = frn_fail(err, FIRN_EINVARIANT, "%" PRIu64 " rows with digest %s, a replay gives %" PRIu64 " with %s",
-                          live_rows, live_text, report->rows, text);
-    }
     return status;
 }
 
-static firn_status replay_compare(firn_ledger *ledger, const firn_replay_options *options, firn_report *report,
-                                  firn_error *err)
+/* What is said of differences. */
+static firn_status difference(const frn_compare *compare, bool on_disk, firn_error *err)
+{
+    const char *cure = on_disk ? "; the next opening builds the index anew" : "";
+
+    if (compare->findings == 0) {
+        return FIRN_OK;
+    }
+    if (compare->damaged > 0) {
+        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "%" PRIu64 " findings, the first: %s%s",
+                               compare->findings, compare->first.text, cure);
+    }
+    return frn_fail_detail(err, FIRN_EINVARIANT, on_disk ? FIRN_DETAIL_INDEX : FIRN_DETAIL_NONE,
+                           "%" PRIu64 " of %" PRIu64 " rows differ from those of a replay, the first: %s%s",
+                           compare->findings, compare->rows, compare->first.text, cure);
+}
+
+static firn_status replay_compare(firn_ledger *ledger, frn_index *index, const firn_replay_options *options,
+                                  firn_report *report, firn_error *err)
 {
     frn_house *house = frn_house_of(ledger);
     frn_replay replay = {.digests = &ledger->digests};
+    frn_compare compare = {.heap = ledger->heap, .finding = options->finding, .finding_arg = options->finding_arg};
     firn_stats stats = {0};
+    frn_index_mark mark;
     int64_t started_ns = house->io->ops->monotonic_ns(house->io);
     frn_replay_told told = {options->progress, options->progress_arg, 0};
     firn_status status = frn_index_open_memory(ledger->heap, &(frn_index_options){0}, &replay.index, err);
@@ -217,8 +355,20 @@ static firn_status replay_compare(firn_ledger *ledger, const firn_replay_options
     }
     frn_log_stat(ledger->log, &stats);
     told.bytes_total = stats.log_size;
-    status = rows_compare(ledger, &replay, &told, report, err);
+    status = rows_compare(ledger, index, &replay, &told, &compare, err);
+    if (status == FIRN_OK) {
+        status = difference(&compare, house->index_on_disk, err);
+    }
+    if (status == FIRN_OK) {
+        status = rows_report(ledger->heap, &replay, report, err);
+    }
     frn_index_close(replay.index);
+    frn_index_mark_get(index, &mark);
+    report->index_seq = mark.seq;
+    report->index_rows = house->index_on_disk ? compare.rows : 0;
+    if (!house->index_on_disk) {
+        (void)snprintf(report->index_note, sizeof report->index_note, "it is not in use");
+    }
     report->segments = stats.segments_count;
     report->batches = replay.batches;
     report->records = replay.records;
@@ -234,6 +384,7 @@ firn_status firn_replay(firn_ledger *ledger, const firn_replay_options *options,
 {
     firn_replay_options own;
     firn_report report = {.struct_size = sizeof report};
+    frn_index *index;
     firn_error why;
     firn_status status;
 
@@ -245,12 +396,13 @@ firn_status firn_replay(firn_ledger *ledger, const firn_replay_options *options,
         status = frn_options_read(&own, sizeof own, options, "replay options", err);
     }
     if (status == FIRN_OK) {
-        status = replay_compare(ledger, &own, &report, &why);
+        index = ledger->index;
+        status = replay_compare(ledger, index, &own, &report, &why);
         if (status != FIRN_OK && err != NULL) {
             *err = why;
         }
         if (status == FIRN_EINVARIANT || (status < 0 && why.detail == FIRN_DETAIL_INDEX)) {
-            atomic_store(&frn_house_of(ledger)->merger.spoilt, true);
+            frn_index_distrust(index, why.text);
         }
     }
     if (status != FIRN_OK) {

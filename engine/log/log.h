@@ -197,8 +197,8 @@ size_t frn_log_cuts(frn_log *log, firn_cut *cuts, size_t cuts_max);
 /**
  * Check every byte that carries meaning, without opening the log: headers, every group, footers, manifest.
  * Each good record goes to apply in order (may be NULL); a damaged place is a finding and checking goes on behind it,
- * but apply gets nothing more. *out_report: its counters. FIRN_OK even with findings; errors are those of reading at
- * all.
+ * but apply gets nothing more. *out_report: its counters; before the first record ledger_id and writer_alive, for
+ * apply. FIRN_OK even with findings; errors are those of reading at all.
  */
 typedef firn_status (*frn_log_apply_fn)(void *arg, const frn_log_record *record, firn_error *err);
 firn_status frn_log_verify(frn_heap *heap, frn_io *io, const firn_verify_options *options, frn_log_apply_fn apply,

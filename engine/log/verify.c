@@ -329,6 +329,10 @@ firn_status frn_log_verify(frn_heap *heap, frn_io *io, const firn_verify_options
         return status;
     }
     v.log = log;
+    memcpy(v.report.ledger_id, frn_log_id(log), sizeof v.report.ledger_id);
+    v.report.writer_alive = live;
+    memcpy(out_report->ledger_id, v.report.ledger_id, sizeof v.report.ledger_id);
+    out_report->writer_alive = live;
     check_slots(&v, &found);
     status = check_segments(&v, live, err);
     if (status == FIRN_OK && log->damage.status < 0) {

@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/index/rows.h"
 #include "engine/intake/name.h"
+#include "engine/read/follow.h"
 
 #include <string.h>
 
@@ -21,6 +22,11 @@ firn_status firn_view_open(firn_ledger *ledger, firn_view **out_view, firn_error
         return frn_fail(err, FIRN_ENOMEM, "open view");
     }
     view->ledger = ledger;
+    if (!frn_index_is_trusted(ledger->index)) {
+        /* Rows in memory take its place. */
+        status = frn_follow(ledger, NULL);
+        (void)status; /* Of what is new, which nobody asked for. */
+    }
     status = frn_index_view_open(ledger->index, frn_rows_position(ledger), &view->rows, err);
     if (status != FIRN_OK) {
         frn_free(ledger->heap, view);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_api_index.c — the index on disk: whatever becomes of it, a ledger gives the answers that its log gives. */
-#include "test/api/api.h"
+#include "test/api/indexed.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,155 +10,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    STREAMS = 40
-};
-
-static void fill(api_world *world, int batches)
-{
-    firn_batch *batch;
-    firn_receipt receipt;
-    firn_error err;
-    char name[16], key[24];
-    static unsigned serial;
-
-    for (int i = 0; i < batches; i++) {
-        OK(err, firn_batch_new(world->ledger, &batch, &err));
-        for (int k = 0; k < 3; k++) {
-            (void)snprintf(name, sizeof name, "s%d", (i * 7 + k * 13) % STREAMS);
-            OK(err, firn_batch_event(batch, S(name), 1, S("event"), &err));
-        }
-        (void)snprintf(key, sizeof key, "key-%u", serial++);
-        OK(err, firn_batch_key(batch, S("scope"), S(key), NULL, &err));
-        OK(err, firn_batch_commit(batch, &receipt, &err));
-        firn_batch_free(batch);
-    }
-}
-
-/* Every query of the interface, as numbers that can be compared. */
-typedef struct answers {
-    uint64_t records;
-    uint64_t streams;
-    uint64_t stream_sum;
-    uint64_t keys_found;
-    uint64_t key_sum;
-    uint8_t digest[FIRN_DIGEST_SIZE];
-} answers;
-
-static answers ask(firn_ledger *ledger)
-{
-    answers all = {0};
-    firn_report report = {.struct_size = sizeof report};
-    firn_stream stream = {0};
-    firn_receipt receipt;
-    firn_view *view;
-    firn_error err;
-    char key[24];
-
-    all.records = api_count(ledger);
-    OK(err, firn_view_open(ledger, &view, &err));
-    assert_int_equal(firn_view_seq(view), all.records);
-    while (firn_stream_next(view, stream.id, &stream, &err) == FIRN_OK) {
-        firn_stream again = {0};
-
-        all.streams++;
-        all.stream_sum = all.stream_sum * 31 + stream.version * 7 + stream.first_seq * 5 + stream.last_seq;
-        OK(err, firn_stream_get(view, (firn_slice){stream.name, stream.name_size}, &again, &err));
-        assert_true(again.id == stream.id && again.last_seq == stream.last_seq);
-        OK(err, firn_stream_get_by_id(view, stream.id, &again, &err));
-        assert_true(again.id == stream.id && again.last_seq == stream.last_seq);
-    }
-    for (int i = 0; i < 2000; i++) {
-        (void)snprintf(key, sizeof key, "key-%d", i);
-        if (firn_key_get(view, S("scope"), S(key), &receipt, &err) == FIRN_OK) {
-            all.keys_found++;
-            all.key_sum = all.key_sum * 31 + receipt.first_seq * 3 + receipt.count;
-        }
-    }
-    firn_view_close(view);
-    /* Compares the rows in use with those of a replay. */
-    OK(err, firn_replay(ledger, NULL, &report, &err));
-    memcpy(all.digest, report.digest, sizeof all.digest);
-    return all;
-}
-
-static void same_answers(const answers *a, const answers *b)
-{
-    assert_int_equal(a->records, b->records);
-    assert_int_equal(a->streams, b->streams);
-    assert_int_equal(a->stream_sum, b->stream_sum);
-    assert_int_equal(a->keys_found, b->keys_found);
-    assert_int_equal(a->key_sum, b->key_sum);
-    assert_memory_equal(a->digest, b->digest, sizeof a->digest);
-}
-
-static firn_stats stat_of(firn_ledger *ledger)
-{
-    firn_stats stats = {.struct_size = sizeof stats};
-    firn_error err;
-
-    OK(err, firn_stat(ledger, &stats, &err));
-    return stats;
-}
-
-/* Runs a command in which @ is the ledger's folder. */
-static void shell(const api_world *world, const char *template)
-{
-    char command[2000];
-    size_t used = 0;
-
-    for (; *template != '\0'; template ++) {
-        if (*template == '@') {
-            used += (size_t)snprintf(command + used, sizeof command - used, "%s", world->folder);
-        } else {
-            command[used++] = *template;
-        }
-    }
-    command[used] = '\0';
-    assert_int_equal(system(command), 0);
-}
-
-/* Opens with whatever index there is: the answers are those of before, for a writer and for a reader, and an append
-   goes on behind them. */
-static void check(api_world *world, const answers *before)
-{
-    firn_options options = world->options;
-    firn_ledger *reader;
-    firn_receipt receipt;
-    answers now;
-    firn_error err;
-
-    options.mode = FIRN_OPEN_READ;
-    OK(err, firn_open(world->url, &options, &reader, &err));
-    now = ask(reader);
-    same_answers(&now, before);
-    OK(err, firn_close(reader, &err));
-    api_open(world);
-    now = ask(world->ledger);
-    same_answers(&now, before);
-    receipt = APPEND(world->ledger, "s1", 1, "more");
-    assert_int_equal(receipt.first_seq, before->records + 1);
-    OK(err, firn_replay(world->ledger, NULL, NULL, &err));
-    api_close(world);
-    api_open(world);
-    OK(err, firn_replay(world->ledger, NULL, NULL, &err));
-    assert_int_equal(stat_of(world->ledger).replayed_records, 0);
-    assert_int_equal(stat_of(world->ledger).merged_seq, receipt.first_seq);
-}
-
-/* After a clean close nothing is replayed, and the answers are the same. */
+/* After a clean close nothing is replayed, and the indexed_answers are the same. */
 static void test_clean(void **state)
 {
     api_world *world = *state;
-    answers before;
+    indexed_answers before;
 
-    fill(world, 100);
-    before = ask(world->ledger);
+    indexed_fill(world, 100);
+    before = indexed_ask(world->ledger);
     api_reopen(world);
-    assert_int_equal(stat_of(world->ledger).replayed_records, 0);
-    assert_int_equal(stat_of(world->ledger).merged_seq, before.records);
+    assert_int_equal(indexed_stat(world->ledger).replayed_records, 0);
+    assert_int_equal(indexed_stat(world->ledger).merged_seq, before.records);
     api_close(world);
-    check(world, &before);
+    indexed_check(world, &before);
 }
 
 /* The index was deleted, whole or in part. */
@@ -168,13 +32,13 @@ static void test_deleted(void **state)
     api_world *world = *state;
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        answers before;
+        indexed_answers before;
 
-        fill(world, 40);
-        before = ask(world->ledger);
+        indexed_fill(world, 40);
+        before = indexed_ask(world->ledger);
         api_close(world);
-        shell(world, parts[i]);
-        check(world, &before);
+        indexed_shell(world, parts[i]);
+        indexed_check(world, &before);
     }
 }
 
@@ -193,34 +57,14 @@ static void test_corrupted(void **state)
     api_world *world = *state;
 
     for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++) {
-        answers before;
+        indexed_answers before;
 
-        fill(world, 25);
-        before = ask(world->ledger);
+        indexed_fill(world, 25);
+        before = indexed_ask(world->ledger);
         api_close(world);
-        shell(world, harms[i]);
-        check(world, &before);
+        indexed_shell(world, harms[i]);
+        indexed_check(world, &before);
     }
-}
-
-/* Rows are spoilt, and opening does not meet them: whoever does gets an error and no wrong answer. A replay notices,
-   and the index is built anew. */
-static void test_corrupted_within(void **state)
-{
-    api_world *world = *state;
-    firn_error err;
-    answers before;
-
-    fill(world, 200);
-    before = ask(world->ledger);
-    api_close(world);
-    shell(world, "LC_ALL=C sed -i s/key-/kez-/g @/index/data.mdb");
-    world->options.mode = FIRN_OPEN_WRITE;
-    OK(err, firn_open(world->url, &world->options, &world->ledger, &err));
-    EXPECT(FIRN_ECORRUPT, err, NULL, firn_replay(world->ledger, NULL, NULL, &err));
-    assert_int_equal(err.detail, FIRN_DETAIL_INDEX);
-    api_close(world);
-    check(world, &before);
 }
 
 /* The index is that of another ledger. */
@@ -230,7 +74,7 @@ static void test_foreign(void **state)
     firn_options options = world->options;
     char other[300];
     firn_ledger *ledger;
-    answers before;
+    indexed_answers before;
     firn_error err;
 
     (void)snprintf(other, sizeof other, "%s.other", world->folder);
@@ -238,11 +82,11 @@ static void test_foreign(void **state)
     OK(err, firn_open(other, &options, &ledger, &err));
     (void)APPEND(ledger, "elsewhere", 1, "x");
     OK(err, firn_close(ledger, &err));
-    fill(world, 100);
-    before = ask(world->ledger);
+    indexed_fill(world, 100);
+    before = indexed_ask(world->ledger);
     api_close(world);
-    shell(world, "cp @.other/index/data.mdb @/index/data.mdb");
-    check(world, &before);
+    indexed_shell(world, "cp @.other/index/data.mdb @/index/data.mdb");
+    indexed_check(world, &before);
     api_remove_folder(other);
 }
 
@@ -253,19 +97,19 @@ static void test_stale(void **state)
     firn_options options = world->options;
     firn_ledger *reader;
     uint64_t merged;
-    answers before;
+    indexed_answers before;
     char text[128];
     firn_error err;
 
-    fill(world, 100);
+    indexed_fill(world, 100);
     api_close(world);
-    shell(world, "cp @/index/data.mdb @/index.old");
+    indexed_shell(world, "cp @/index/data.mdb @/index.old");
     api_open(world);
-    merged = stat_of(world->ledger).merged_seq;
-    fill(world, 50);
-    before = ask(world->ledger);
+    merged = indexed_stat(world->ledger).merged_seq;
+    indexed_fill(world, 50);
+    before = indexed_ask(world->ledger);
     api_close(world);
-    shell(world, "mv @/index.old @/index/data.mdb");
+    indexed_shell(world, "mv @/index.old @/index/data.mdb");
     options.mode = FIRN_OPEN_READ;
     options.replay_records_max = before.records - merged - 1;
     EXPECT(FIRN_EBEHIND, err, NULL, firn_open(world->url, &options, &reader, &err));
@@ -276,9 +120,9 @@ static void test_stale(void **state)
     OK(err, firn_open(world->url, &options, &reader, &err));
     OK(err, firn_close(reader, &err));
     api_open(world);
-    assert_int_equal(stat_of(world->ledger).replayed_records, before.records - merged);
+    assert_int_equal(indexed_stat(world->ledger).replayed_records, before.records - merged);
     api_close(world);
-    check(world, &before);
+    indexed_check(world, &before);
 }
 
 /* The log is that of an earlier moment and the index proves that more was durable: damage, which a reader shows, until
@@ -288,33 +132,33 @@ static void test_mark_beyond_log(void **state)
     api_world *world = *state;
     firn_options options = world->options;
     firn_ledger *reader;
-    answers before, now;
+    indexed_answers before, now;
     firn_error err;
 
-    fill(world, 50);
-    before = ask(world->ledger);
+    indexed_fill(world, 50);
+    before = indexed_ask(world->ledger);
     api_close(world);
-    shell(world, "cp -r @ @.old");
+    indexed_shell(world, "cp -r @ @.old");
     api_open(world);
-    fill(world, 1);
+    indexed_fill(world, 1);
     api_close(world);
-    shell(world, "rm -r @.old/index && cp @.old/* @ && rm -r @.old");
+    indexed_shell(world, "rm -r @.old/index && cp @.old/* @ && rm -r @.old");
     EXPECT(FIRN_ECORRUPT, err, NULL, firn_open(world->url, &world->options, &world->ledger, &err));
     options.mode = FIRN_OPEN_READ;
     OK(err, firn_open(world->url, &options, &reader, &err));
-    assert_int_equal(stat_of(reader).damage.status, FIRN_ECORRUPT);
-    now = ask(reader);
-    same_answers(&now, &before);
+    assert_int_equal(indexed_stat(reader).damage.status, FIRN_ECORRUPT);
+    now = indexed_ask(reader);
+    indexed_same(&now, &before);
     OK(err, firn_close(reader, &err));
     api_remove_index(world);
-    check(world, &before);
+    indexed_check(world, &before);
 }
 
 static void append_and_die(api_world *world, int batches)
 {
     world->options.replay_records_max = 200;
     api_open(world);
-    fill(world, batches);
+    indexed_fill(world, batches);
     (void)kill(getpid(), SIGKILL);
 }
 
@@ -341,7 +185,7 @@ static void test_killed(void **state)
         while (firn_open(world->url, &world->options, &world->ledger, &err) == FIRN_EBUSY) {
             (void)usleep(1000);
         }
-        stats = stat_of(world->ledger);
+        stats = indexed_stat(world->ledger);
         assert_int_equal(stats.was_clean, 0);
         assert_true(stats.durable_seq >= (uint64_t)(90 + i * 11) * 3);
         /* Each batch has three records, and the one that was being written is not counted yet. */
@@ -392,9 +236,9 @@ static void test_follow_merges(void **state)
     if (child == 0) {
         world->options.replay_records_max = 100;
         api_open(world);
-        fill(world, 10);
+        indexed_fill(world, 10);
         if (write(ends[1], "", 1) == 1) {
-            fill(world, BATCHES);
+            indexed_fill(world, BATCHES);
         }
         (void)alarm(60);
         (void)pause();
@@ -403,7 +247,7 @@ static void test_follow_merges(void **state)
     options.mode = FIRN_OPEN_READ;
     options.replay_records_max = 300;
     OK(err, firn_open(world->url, &options, &reader, &err));
-    merged = stat_of(reader).merged_seq;
+    merged = indexed_stat(reader).merged_seq;
     while (position.seq < (BATCHES + 10) * 3) {
         OK(err, firn_wait(reader, position.seq, INT64_C(20000000000), &err));
         firn_position(reader, &position);
@@ -411,7 +255,7 @@ static void test_follow_merges(void **state)
         assert_int_equal(sum, seq);
         assert_true(seq >= position.seq);
     }
-    assert_true(stat_of(reader).merged_seq > merged);
+    assert_true(indexed_stat(reader).merged_seq > merged);
     OK(err, firn_replay(reader, NULL, NULL, &err));
     OK(err, firn_close(reader, &err));
     assert_int_equal(kill(child, SIGKILL), 0);
@@ -427,11 +271,9 @@ static void test_follow_merges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_FOLDER(test_clean),           ON_FOLDER(test_deleted),
-        ON_FOLDER(test_corrupted),       ON_FOLDER(test_corrupted_within),
-        ON_FOLDER(test_foreign),         ON_FOLDER(test_stale),
-        ON_FOLDER(test_mark_beyond_log), ON_FOLDER(test_killed),
-        ON_FOLDER(test_follow_merges),
+        ON_FOLDER(test_clean),   ON_FOLDER(test_deleted),       ON_FOLDER(test_corrupted),
+        ON_FOLDER(test_foreign), ON_FOLDER(test_stale),         ON_FOLDER(test_mark_beyond_log),
+        ON_FOLDER(test_killed),  ON_FOLDER(test_follow_merges),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,11 +46,12 @@ ONLY = {
     ('frn_base', r'syscall|clock_gettime'): ['thread.c'],
     ('frn_base', r'eventfd|write|close'): ['notify.c'],
     ('frn_ledger', r'pthread_.*'): ['mem.c'],
-    ('frn_index', r'pthread_mutex.*'): ['lmdb_env.c'],
-    ('frn_index', r'mdb_.*'): ['lmdb.c', 'lmdb_bulk.c', 'lmdb_env.c', 'lmdb_generation.c', 'lmdb_merge.c', 'lmdb_row.c',
-                               'lmdb_write.c'],
+    ('frn_index', r'pthread_mutex.*'): ['lmdb_pin.c'],
+    ('frn_index', r'mdb_.*'): ['lmdb.c', 'lmdb_bulk.c', 'lmdb_check.c', 'lmdb_env.c', 'lmdb_generation.c',
+                               'lmdb_mark.c', 'lmdb_merge.c', 'lmdb_pin.c', 'lmdb_row.c', 'lmdb_write.c'],
     ('frn_index', r'open|close|f?stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink|rename|renameat2'
-                  r'|__errno_location'): ['lmdb_bulk.c', 'lmdb_env.c', 'lmdb_meta.c', 'lmdb_sort.c'],
+                  r'|__errno_location'): ['lmdb_bulk.c', 'lmdb_check.c', 'lmdb_env.c', 'lmdb_meta.c',
+                                              'lmdb_page.c', 'lmdb_pin.c', 'lmdb_sort.c'],
 }
 ALLOCATORS = r'malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|v?asprintf|strn?dup'
 

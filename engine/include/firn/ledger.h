@@ -17,7 +17,7 @@ typedef enum firn_open_mode {
     FIRN_OPEN_WRITE = 0,  /**< Read and write; the ledger must exist. One writer at a time. */
     FIRN_OPEN_CREATE = 1, /**< Like FIRN_OPEN_WRITE, and creates the ledger if there is none. */
     FIRN_OPEN_NEW = 2,    /**< Creates the ledger; FIRN_EEXISTS if there is one. */
-    FIRN_OPEN_READ = 3    /**< Read only: takes no lock, changes no byte; follows a writer in another process. */
+    FIRN_OPEN_READ = 3    /**< Read only: takes no lock, changes no byte of the log; follows a writer elsewhere. */
 } firn_open_mode;
 
 /** Which way bytes take to the disk. */
@@ -212,7 +212,8 @@ FIRN_API void firn_position(firn_ledger *ledger, firn_cursor *out_cursor);
  */
 FIRN_API FIRN_NODISCARD firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, firn_error *err);
 
-/** One finding of a verification; text and place are in the error. Called in the order of the log. */
+/** One finding of a verification; text and place are in the error. Those of the log come in its order. Those of the
+    index on disk have FIRN_DETAIL_INDEX; their offset is that in the index file, or 0 if no place in it is meant. */
 typedef void (*firn_finding_fn)(void *arg, const firn_error *finding);
 
 typedef struct firn_verify_options {
@@ -237,12 +238,21 @@ typedef struct firn_report {
     uint64_t duration_ns;
     uint64_t rows;                    /**< Rows of the rebuilt index. */
     uint8_t digest[FIRN_DIGEST_SIZE]; /**< SHA-256 over all rows: equal histories have equal digests. */
+    uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
+    uint64_t writer_alive; /**< Verification: 1 if somebody was writing; later records were not looked at. */
+    uint64_t index_seq;    /**< The last record whose rows the index on disk holds; 0 if it was not compared. */
+    uint64_t index_rows;   /**< Rows of it that were compared with those that the log gives. */
+    uint64_t index_findings; /**< Of findings those of the index: the log alone cures them. */
+    char index_note[128];    /**< Why the index on disk was not compared; "" if it was. */
 } firn_report;
 
 /**
  * Read every byte of a ledger that carries meaning and check it; never writes, never trusts an index.
  *
- * Works on ledgers that firn_open() refuses. With a live writer it checks what was durable at the start.
+ * Works on ledgers that firn_open() refuses. With a live writer it checks what was durable at the start. Rows are built
+ * anew in memory, all of them, from the log. The index on disk is read page by page, whatever its bytes are, and its
+ * rows are compared with those: each that is damaged, missing, too much or different is a finding. Such findings cost
+ * nothing but time: firn_replay() has the next opening for writing build the index anew.
  * @return FIRN_OK: no finding; FIRN_ECORRUPT: findings, *out_report and err (the first one) are both
  *   filled in; otherwise as firn_open().
  */
@@ -253,14 +263,17 @@ typedef struct firn_replay_options {
     size_t struct_size;
     firn_progress_fn progress; /**< May be NULL. */
     void *progress_arg;
+    firn_finding_fn finding; /**< Told of rows that differ and damaged places of the index. May be NULL. */
+    void *finding_arg;
 } firn_replay_options;
 
 /**
  * Build the rows of a ledger anew from its log, in memory, and compare them with those in use.
  *
- * Takes memory for a second index, index_size_max or not. If the rows differ, or the index on disk turns out damaged,
- * a ledger that is open for writing removes that index when it is closed, and the next open builds it anew.
- * @return FIRN_OK; FIRN_EINVARIANT: the rows differ, both digests are in the text; FIRN_ECORRUPT: damage, with
+ * Takes memory for a second index, index_size_max or not. What lies on disk is read page by page, whatever its bytes
+ * are. If the rows differ, or the index on disk is damaged, that is noted beside it, if the process may write there:
+ * the next opening for writing builds it anew, one for reading does without it.
+ * @return FIRN_OK; FIRN_EINVARIANT: the rows differ, the text tells the first; FIRN_ECORRUPT: damage, with
  *   FIRN_DETAIL_INDEX of the index alone; FIRN_ESTATE: stopped by progress; FIRN_EEXPIRED: reading the rows in use took
  *   longer than view_age_max_ns; FIRN_EIO, FIRN_ENOMEM. *out_report is written on FIRN_OK only.
  */
