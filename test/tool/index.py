@@ -8,6 +8,7 @@ import unittest
 import tool
 
 SPEC = 'a' * 64
+INDEX = 16
 READERS = (['log'], ['run', 'list'], ['run', 'events', 'R'], ['release', 'history', 'app'])
 
 
@@ -46,7 +47,10 @@ class Index(tool.Case):
         if note is not None:
             self.assertIn(note, self.stat()['index_note'])
             self.assertIn('on disk is not used', self.expect(0, 'stat').out)
-        self.expect(0, 'verify')
+            found = self.expect(1, '--json', 'verify').json_lines()[0]['finding']
+            self.assertEqual((found['status'], found['detail']), ('FIRN_ECORRUPT', INDEX))
+        else:
+            self.expect(0, 'verify')
         # What is put is there already: nothing is appended, the index alone is made.
         self.expect(0, 'put', '-', input='content of ' + self.ledger)
         facts = self.stat()
@@ -80,6 +84,30 @@ class Index(tool.Case):
             size = os.path.getsize(self.data())
             self.patch(self.data(), 0, bytes(i * 7 & 255 for i in range(size)))
         self.harmed(garbage, 'on disk is not used')
+
+    def test_spoilt_rows(self):
+        """Rows with other bytes: verify and replay tell them, exit code 1, no answer is wrong, a writer makes them anew."""
+        before = self.answers()
+        with open(self.data(), 'rb') as f:
+            data = f.read()
+        at = data.find(b'run:R')
+        while at >= 0:
+            # Behind a 1 it is the key of a row of the first table, else the value of one.
+            if data[at - 1] != 1:
+                self.flip(self.data(), at + 4)
+            at = data.find(b'run:R', at + 1)
+        found = self.expect(1, '--json', 'verify').json_lines()
+        self.assertEqual(found[0]['finding']['detail'], INDEX)
+        self.assertFalse(found[-1]['good'])
+        # A reader fails where it needs such a row; whoever comes after it does without the index.
+        answer = self.expect(3, '--json', 'log')
+        self.assertEqual((answer.error()['status'], answer.error()['detail']), ('FIRN_ECORRUPT', INDEX))
+        self.assertIn('the index is damaged, the log is not', answer.error()['message'])
+        self.assertTrue(self.answers() == before, 'a reader uses an index that another one found damaged')
+        self.expect(0, 'put', '-', input='content of ' + self.ledger)
+        self.assertTrue(self.answers() == before, 'the index that was made anew answers otherwise')
+        self.expect(0, 'verify')
+        self.expect(0, 'replay')
 
     def test_truncated(self):
         """An index that was cut, to some pages or to nothing, is not used, and built again."""
