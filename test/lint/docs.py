@@ -19,9 +19,9 @@ BAD_INPUT = ['not a ledger', 'newer version', 'damaged segment header', 'one dam
              'two damaged manifest slots', 'foreign segment', 'missing segment', 'damaged group', 'second writer',
              'read-only file system', 'path too long', 'zero length', 'above `FIRN_EVENT_SIZE_MAX`',
              'malformed msgpack', 'malformed JSON', 'full disk', 'killed process', 'unknown run', 'finished run',
-             'digest of wrong length', 'index missing', 'of another ledger, another incarnation', 'index with a spoilt row',
-             'index with spoilt pages', 'index whose map is full', 'index behind the log', 'command that cannot start',
-             'repository that is none']
+             'digest of wrong length', 'index missing', 'of another ledger, another incarnation',
+             'index with a spoilt row', 'index with spoilt pages', 'index whose map is full', 'index behind the log',
+             'command that cannot start', 'repository that is none']
 # Folders whose files stand in docs/architecture.md.
 TOLD = lint.LAYERS + ['tools', 'bench']
 # What later parts rely on: each has a test that names it.

@@ -86,7 +86,7 @@ class Index(tool.Case):
         self.harmed(garbage, 'on disk is not used')
 
     def test_spoilt_rows(self):
-        """Rows with other bytes: verify and replay tell them, exit code 1, no answer is wrong, a writer makes them anew."""
+        """Rows with other bytes: verify tells them, who meets one fails, others do without, a writer mends it."""
         before = self.answers()
         with open(self.data(), 'rb') as f:
             data = f.read()
