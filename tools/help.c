@@ -86,7 +86,7 @@ void tool_help_all(FILE *file)
     print_options(file, tool_global_options);
     fputs("\nEnvironment:\n", file);
     for (const tool_example *variable = tool_environment; variable->line != NULL; variable++)
-        fprintf(file, "  %-16s%s\n", variable->line, variable->says);
+        fprintf(file, "  %-18s%s\n", variable->line, variable->says);
     fputs("\nExit codes:\n", file);
     for (const tool_exit_row *row = tool_exit_rows; row->says != NULL; row++)
         fprintf(file, "  %-6d%s\n", row->code, row->says);

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 /**
- * Before anything is opened. SIGPIPE and SIGXFSZ become errors of the write: neither a reader that goes away nor a limit
- * on sizes of files must kill a writer of the ledger. Standard descriptors that are closed are made unusable, so that no
- * file of the ledger is taken for one of them.
+ * Before anything is opened. SIGPIPE and SIGXFSZ become errors of the write: neither a reader that goes away nor a
+ * limit on sizes of files must kill a writer of the ledger. Standard descriptors that are closed are made unusable, so
+ * that no file of the ledger is taken for one of them.
  */
 void tool_output_start(void);
 

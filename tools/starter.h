@@ -18,10 +18,10 @@ typedef struct tool_starter {
 } tool_starter;
 
 /** None. */
-#define TOOL_STARTER_NONE                                  \
-    (tool_starter)                                         \
-    {                                                      \
-        .out = -1, .err = -1, .go = -1, .complaint = -1    \
+#define TOOL_STARTER_NONE                               \
+    (tool_starter)                                      \
+    {                                                   \
+        .out = -1, .err = -1, .go = -1, .complaint = -1 \
     }
 
 /**

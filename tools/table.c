@@ -22,7 +22,8 @@
 const tool_option tool_global_options[] = {
     {"ledger", 'l', "LEDGER", "The ledger: a folder, dir:PATH, file:///PATH or mem:.", NULL},
     {"json", 0, NULL, "Answer in JSON: one document, or one line an item; errors too, on standard error.", NULL},
-    {"index-map-size", 0, "SIZE", "Address space for the index on disk, which cannot grow beyond it. Default 1024G.", NULL},
+    {"index-map-size", 0, "SIZE", "Address space for the index on disk, which cannot grow beyond it. Default 1024G.",
+     NULL},
     {"verbose", 'v', NULL, "Say on standard error what the engine does.", NULL},
     {"version", 0, NULL, "Print the version.", NULL},
     {"help", 'h', NULL, "Print help, behind a command its own.", NULL},
@@ -31,6 +32,7 @@ const tool_option tool_global_options[] = {
 
 const tool_example tool_environment[] = {
     {"FIRN_LEDGER", "The ledger when --ledger is not given; without it ./.firn."},
+    {"FIRN_NO_IO_URING", "1: bytes reach the disk by other system calls than those of io_uring."},
     END_OF_EXAMPLES,
 };
 
@@ -236,8 +238,8 @@ const tool_command tool_commands[] = {
     {"run record", "run a command and record it as a run", "[--] COMMAND [ARGUMENT...]", 1, TOOL_OPERANDS_PROGRAM,
      "Runs the command and records it while it runs. Its output passes through unchanged and at once, its standard "
      "input is ours, and the exit code is the command's: 128 + N if signal N ended it, 126 or 127 if it could not be "
-     "started, 125 if the recording could not start: then nothing was run. INT, TERM, HUP and QUIT are forwarded. If "
-     "the ledger fails later, that is told on standard error, and the command goes on unrecorded.\n\n"
+     "started, 125 if the recording could not start: then nothing was run. INT, TERM, HUP, QUIT, USR1 and USR2 are "
+     "forwarded. If the ledger fails later, that is told on standard error, and the command goes on unrecorded.\n\n"
      "The run's events: command_started (argv, cwd, env, git_sha); stdout and stderr for each line, {\"line\":...}, a "
      "line "
      "that is no UTF-8 as line_base64, a line cut after 1 MiB with \"more\":true; stdout_json and stderr_json for a "

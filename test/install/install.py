@@ -36,7 +36,7 @@ def installed(pattern):
 
 def everything():
     expected = {'bin/firn', 'libfirn.a', 'libfirn.so', 'libfirn.so.0', 'libfirn.so.' + version, 'pkgconfig/firn.pc',
-                'share/man/man1/firn.1'}
+                'share/man/man1/firn.1', 'share/bash-completion/completions/firn.bash'}
     expected |= {path[len('engine/'):] for path in lint.files('engine/include', ending='.h')}
     for wanted in sorted(expected):
         if not os.path.exists(installed('/' + re.escape(wanted))):
@@ -45,13 +45,13 @@ def everything():
         for leaf in leaves:
             path = os.path.join(at, leaf)
             known = any(path.endswith('/' + wanted) for wanted in expected)
-            if not known and not re.search(r'/(completions|site-functions|vendor_completions\.d)/', path):
+            if not known:
                 yield '%s is installed and nobody knows it' % os.path.relpath(path, place)
 
 
-def readme(language, number):
-    """A fenced block of README.md in a language that belongs to an example, counted from 0."""
-    found = re.findall(r'```%s\n(.*?)```' % language, lint.text('README.md'), flags=re.S)
+def fenced(page, language, number):
+    """A fenced block of a page in a language, counted from 0."""
+    found = re.findall(r'```%s\n(.*?)```' % language, lint.text(page), flags=re.S)
     return found[number] if number < len(found) else ''
 
 
@@ -61,19 +61,19 @@ def pkg_config(*arguments):
     return shlex.split(lint.run('pkg-config', *arguments, env=environment))
 
 
-def example(title, arguments, dynamic, number=0):
-    """Compile an example of README.md in a folder of its own, run it there twice, and compare what it prints."""
+def example(title, arguments, dynamic, number=0, page='README.md'):
+    """Compile an example of a page in a folder of its own, run it there, and compare what it prints."""
     folder = tempfile.mkdtemp(prefix='firn-example-')
     source = os.path.join(folder, 'example.c')
     with open(source, 'w', encoding='utf-8') as f:
-        f.write(readme('c', number))
+        f.write(fenced(page, 'c', number))
     library = os.path.dirname(installed(r'/libfirn\.a'))
     environment = dict(os.environ, LD_LIBRARY_PATH=library) if dynamic else dict(os.environ)
     problems, _ = output('cc', *STRICT, source, '-o', os.path.join(folder, 'example'), *arguments)
     if not problems:
         problems, said = output('./example', cwd=folder, env=environment)
-        if said != readme('text', number):
-            problems.append('it printed:\n%s\nREADME.md says:\n%s' % (said, readme('text', number)))
+        if said != fenced(page, 'text', number):
+            problems.append('it printed:\n%s\n%s says:\n%s' % (said, page, fenced(page, 'text', number)))
     if not problems:
         needed = 'libfirn.so.0' in lint.run('readelf', '-d', os.path.join(folder, 'example'))
         if needed != dynamic:
@@ -109,6 +109,7 @@ try:
     private = [flag for flag in pkg_config('--static', '--libs', 'firn') if flag != '-lfirn']
     example('the pkg-config file names what the static library needs', cflags + [archive] + private, False)
     example('the example of a run works', cflags + pkg_config('--libs', 'firn'), True, 1)
+    example('the example of a batch works', cflags + pkg_config('--libs', 'firn'), True, 0, 'docs/stores.md')
     report.check('the installed tool runs', tool())
     if shutil.which('groff') is None:
         report.skip('the manual page has no errors', 'no groff')

@@ -11,14 +11,17 @@ TERMS = ['record', 'batch', 'group', 'segment', 'seq', 'incarnation', 'offset', 
          'branch', 'archive', 'epoch', 'cursor', 'receipt', 'ticket', 'witness', 'torn tail', 'damage', 'cut',
          'poisoned', 'manifest', 'seal', 'footer', 'spare', 'verdict', 'replay', 'tail', 'scan', 'seam', 'intake',
          'apply', 'decide']
-PAGES = ['architecture.md', 'format.md', 'recovery.md', 'durability.md', 'concurrency.md', 'errors.md', 'glossary.md',
-         'operations.md', 'style.md']
+PAGES = ['architecture.md', 'format.md', 'stores.md', 'index.md', 'recovery.md', 'durability.md', 'concurrency.md',
+         'errors.md', 'glossary.md', 'operations.md', 'style.md']
 
 # What a user may hand to firn: each has a row in docs/errors.md under "Bad input".
 BAD_INPUT = ['not a ledger', 'newer version', 'damaged segment header', 'one damaged manifest slot',
              'two damaged manifest slots', 'foreign segment', 'missing segment', 'damaged group', 'second writer',
              'read-only file system', 'path too long', 'zero length', 'above `FIRN_EVENT_SIZE_MAX`',
-             'malformed msgpack', 'malformed JSON', 'full disk', 'killed process']
+             'malformed msgpack', 'malformed JSON', 'full disk', 'killed process', 'unknown run', 'finished run',
+             'digest of wrong length', 'index missing', 'of another ledger, another incarnation',
+             'index with a spoilt row', 'index with spoilt pages', 'index whose map is full', 'index behind the log',
+             'command that cannot start', 'repository that is none']
 # Folders whose files stand in docs/architecture.md.
 TOLD = lint.LAYERS + ['tools', 'bench']
 # What later parts rely on: each has a test that names it.

@@ -56,6 +56,22 @@ class Content(tool.Case):
         self.assertEqual(self.expect(1, 'has', here, there).out, '%s present\n%s missing\n' % (here, there))
         self.assertEqual(self.expect(1, '--json', 'has', there).json(), {'digest': there, 'present': False})
 
+    def test_digests_of_wrong_length(self):
+        """What is no digest is exit code 2 wherever one is taken, with its text; nothing is appended or made."""
+        self.make()
+        self.expect(0, 'run', 'create', '--run', 'R', '--spec-digest', digest(b''))
+        before = self.expect(0, '--json', 'stat').json()['records_count']
+        for text in ('a' * 63, 'a' * 65, 'a' * 62 + 'xy', digest(b'')[:12], ''):
+            for command in (['get', text], ['get', text, '-o', self.path('out')], ['has', digest(b''), text],
+                            ['run', 'create', '--spec-digest', text], ['run', 'list', '--spec-digest', text],
+                            ['run', 'complete', 'R', '--final-state', text], ['release', 'promote', 'app', text]):
+                answer = self.expect(2, '--json', *command)
+                self.assertEqual((answer.error()['status'], answer.error()['code']), ('FIRN_EINVAL', -1))
+                self.assertIn('invalid digest: ' + text, answer.error()['message'])
+        self.assertEqual(self.expect(0, '--json', 'stat').json()['records_count'], before)
+        self.assertEqual(self.expect(0, '--json', 'run', 'show', 'R').json()['status'], 'RUNNING')
+        self.assertFalse(os.path.exists(self.path('out')))
+
     def test_missing_content(self):
         """Content that is not there is exit code 1 with the text of the contract, and makes no file."""
         self.make()

@@ -18,6 +18,8 @@ class Import(tool.Case):
         self.repo = self.path('repo')
         os.mkdir(self.repo)
         self.clock = 1700000000
+        self.blobs = {}  # Digests of git's blobs, by name: neither changes.
+        self.checked = set()  # Digests whose content was read and recomputed in this ledger.
         self.git('init', '-q', '-b', 'main')
         self.make()
 
@@ -89,12 +91,15 @@ class Import(tool.Case):
             head, name = row.split(b'\t', 1)
             mode, kind, oid = head.decode().split()
             if kind == 'blob':
-                oid = hashlib.sha256(self.git('cat-file', 'blob', oid)).hexdigest()
+                if oid not in self.blobs:
+                    self.blobs[oid] = hashlib.sha256(self.git('cat-file', 'blob', oid)).hexdigest()
+                oid = self.blobs[oid]
             wanted[name] = (mode, oid)
         self.assertEqual(found, wanted)
         for mode, digest in found.values():
-            if mode != '160000':
+            if mode != '160000' and (self.ledger, digest) not in self.checked:
                 self.assertEqual(hashlib.sha256(self.content(digest)).hexdigest(), digest)
+                self.checked.add((self.ledger, digest))
 
     def compare(self):
         """The whole run against git rev-list and git cat-file."""
@@ -148,9 +153,9 @@ class Import(tool.Case):
         return self.expect(0, '--json', 'stat').json()['records_count']
 
     def test_odd_names_and_a_large_blob(self):
-        """Names with newline, tab, space, quote, letters of all kinds and no UTF-8, a dangling link, 20 MiB: all equal."""
+        """Names with newline, tab, space, quote, any letters and no UTF-8, a dangling link, 20 MiB: all equal."""
         place = os.fsencode(self.repo)
-        for number, name in enumerate((b'new\nline', b'tab\t', b' space ', b'"quo\\ted"', 'gr\u00fc\u00df \u96ea'.encode(),
+        for number, name in enumerate((b'new\nline', b'tab\t', b' space ', b'"quo\\ted"', 'gr\u00fc\u00df'.encode(),
                                        b'\xff\xfe', b'-dash', b'.hidden', b'dir\n/in side', b'dir.x', b'dir0')):
             path = os.path.join(place, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -206,7 +211,7 @@ class Import(tool.Case):
         self.compare()
 
     def test_a_damaged_repository(self):
-        """A repository that lacks an object is exit code 1 with its name; what is complete before stays, and later more."""
+        """A repository that lacks an object is exit code 1 with its name; once it is whole all is taken in."""
         self.commit('one', a=b'1')
         self.commit('two', a=b'to be lost')
         name = self.git('rev-parse', 'HEAD:a').decode().strip()

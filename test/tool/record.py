@@ -280,7 +280,7 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         self.assertGreater(len(lines), 0)
 
     def test_what_a_command_took(self):
-        """Peak memory and CPU time are those of the command: not less than it sees, and without what the recorder is."""
+        """Peak memory and CPU time are those of the command: not less than it sees, and not the recorder's."""
         self.make()
         script = ('import resource; x = bytearray(64 << 20); x[::4096] = b"1" * len(x[::4096]); sum(range(1000000)); '
                   'u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_utime + u.ru_stime)')
@@ -298,13 +298,15 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         """Without standard output, input or error nothing of the ledger is taken for them, and all is recorded."""
         self.make()
         for number, closed in enumerate(('<&-', '>&-', '2>&-', '<&- >&- 2>&-')):
-            done = subprocess.run(['sh', '-c', 'exec "$@" ' + closed, 'sh', tool.FIRN, '-l', self.ledger, 'run', 'record',
-                                   '--run', str(number), '--', 'sh', '-c', 'echo out; echo err >&2; exit 5'],
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=tool.environment)
-            self.assertEqual(done.returncode, 5 if '>' not in closed.replace('2>', '') else done.returncode)
+            def run(*command):
+                return subprocess.run(['sh', '-c', 'exec "$@" ' + closed, 'sh', tool.FIRN, '-l', self.ledger, *command],
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=tool.environment).returncode
+            code = run('run', 'record', '--run', str(number), '--', 'sh', '-c', 'echo out; echo err >&2; exit 5')
+            if closed == '<&-':
+                self.assertEqual(code, 5)
             self.assertEqual(self.show(str(number))['status'], 'FAILED')
-            subprocess.run(['sh', '-c', 'exec "$@" ' + closed, 'sh', tool.FIRN, '-l', self.ledger, 'put', __file__],
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=tool.environment)
+            # Told nowhere what it is: that is exit code 4, and it is there.
+            self.assertEqual(run('put', __file__), 4 if '>&-' in closed.replace('2>&-', '') else 0)
         self.assertEqual(self.output('stdout', '0'), b'out\n')
         self.expect(0, 'verify')
 
@@ -346,8 +348,8 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         for ignored in ('', 'trap "" PIPE USR1; '):
             shell = ignored + 'exec "$@"'
             alone = subprocess.run(['sh', '-c', shell, 'sh', 'sh', '-c', script], stdout=subprocess.PIPE)
-            recorded = subprocess.run(['sh', '-c', shell, 'sh', tool.FIRN, '-l', self.ledger, 'run', 'record', '--', 'sh',
-                                       '-c', script], stdout=subprocess.PIPE, env=tool.environment)
+            recorded = subprocess.run(['sh', '-c', shell, 'sh', tool.FIRN, '-l', self.ledger, 'run', 'record', '--',
+                                       'sh', '-c', script], stdout=subprocess.PIPE, env=tool.environment)
             self.assertEqual(recorded.stdout, alone.stdout)
 
     def test_left_behind(self):
@@ -373,7 +375,7 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         self.assertEqual((self.show()['status'], self.last()['exit_code']), ('CANCELLED', 3))
 
     def goes_on(self, script, lines, *wrap, **options):
-        """Records a command under which the ledger fails: output and exit code are its own, the failure is told once."""
+        """Records a command whose ledger fails: output and exit code are its own, the failure is told once."""
         done = subprocess.run([*wrap, tool.FIRN, '-l', self.ledger, 'run', 'record', '--run', 'R', '--', PYTHON, '-c',
                                script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=tool.environment,
                               timeout=tool.PATIENCE)

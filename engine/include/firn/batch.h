@@ -16,6 +16,7 @@ extern "C" {
  */
 typedef struct firn_batch firn_batch;
 
+/** An empty batch. @return FIRN_OK, FIRN_ENOMEM. */
 FIRN_API FIRN_NODISCARD firn_status firn_batch_new(firn_ledger *ledger, firn_batch **out_batch, firn_error *err);
 
 /** NULL is accepted. A batch that was submitted may be freed or reset at once: submitting copied it. */
@@ -24,7 +25,7 @@ FIRN_API void firn_batch_free(firn_batch *batch);
 /** Make it empty: no events, no conditions, no key. Keeps its memory. */
 FIRN_API void firn_batch_reset(firn_batch *batch);
 
-/** Events collected. */
+/** Records that it appends at most: an event is one; a verb may need fewer, because what it asks for is there. */
 FIRN_API size_t firn_batch_count(const firn_batch *batch);
 
 /**
@@ -49,7 +50,8 @@ FIRN_API FIRN_NODISCARD firn_status firn_batch_expect(firn_batch *batch, firn_sl
                                                       firn_error *err);
 
 /**
- * Give the batch an idempotency key: 1 … FIRN_KEY_SIZE_MAX bytes within a scope of 0 … FIRN_KEY_SIZE_MAX.
+ * Give the batch an idempotency key (a second call replaces the first): 1 … FIRN_KEY_SIZE_MAX bytes within a scope of 0
+ * … FIRN_KEY_SIZE_MAX.
  *
  * If the key is known and not expired, nothing is appended and the receipt is that of the first
  * call, `existing` set; if that call asked for something else: FIRN_ECONFLICT (detail KEY).
@@ -63,15 +65,19 @@ FIRN_API FIRN_NODISCARD firn_status firn_batch_key(firn_batch *batch, firn_slice
 /**
  * Decide and append the batch; returns when it, and all that the decision could have seen, is durable.
  *
- * An empty batch with conditions checks them; *out_receipt then has count 0.
+ * An empty batch with conditions checks them; *out_receipt then has count 0, as it has if all that the verbs ask for is
+ * there. The batch keeps what it holds, whatever came of it: committed again it is appended again.
  * @param out_receipt  May be NULL. Untouched on failure.
  * @return FIRN_OK, or
  *   FIRN_ECONFLICT   a condition or the key; nothing was appended, and what the refusal rests on is durable.
- *   FIRN_ENOSPC, FIRN_EIO  no segment could be made; nothing was appended, a later call may succeed.
+ *   What the verbs in it say on their own pages (FIRN_EEXISTS, FIRN_ESTATE, FIRN_ENOTFOUND): the same.
+ *   FIRN_ENOSPC, FIRN_EIO  no segment could be made, or (EIO) the index on disk not be read; nothing was appended, a
+ *                    later call may succeed.
  *   FIRN_ETOOBIG     the memory index is full (detail INDEX_LIMIT), or with the key the batch passes
  *                    FIRN_BATCH_SIZE_MAX; nothing was appended.
  *   FIRN_EPOISONED   unknown: the batch may or may not be there after reopening.
  *   FIRN_EACCES      the ledger is open for reading.
+ *   FIRN_ECORRUPT    with detail INDEX: a row that the decision needs cannot be believed; nothing was appended.
  *   FIRN_ENOMEM      nothing was appended.
  * Threads: any number of batches of one ledger at the same time. Blocks: until durable.
  */

@@ -29,12 +29,14 @@ typedef struct firn_content_put_result {
  * Keep bytes, once: equal bytes are found by their digest and appended only if they are not there yet.
  *
  * @param bytes       Any, also none; read during the call only. Longer than one batch holds: appended in several, the
- *                    content becomes visible with the last.
+ *                    content becomes visible with the last; a failure before leaves dead bytes in the log, and no
+ * content.
  * @param expected    Digest that the bytes must have, or NULL.
  * @param out_result  May be NULL. Untouched on failure.
  * @return FIRN_OK, or
  *   FIRN_ECORRUPT   the bytes have another digest than expected; nothing was appended.
- *   FIRN_EPOISONED, FIRN_ENOSPC, FIRN_EACCES, FIRN_ENOMEM, FIRN_ETOOBIG: as firn_batch_commit().
+ *   FIRN_ETOOBIG    longer than its manifest can tell: 480 GiB with the default content_chunk_size.
+ *   FIRN_EPOISONED, FIRN_ENOSPC, FIRN_EACCES, FIRN_ENOMEM and the rest: as firn_batch_commit().
  * Threads: any. Blocks: until the content, put by this call or by an earlier one, is durable.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_content_put(firn_ledger *ledger, firn_slice bytes, const uint8_t *expected,
@@ -70,17 +72,16 @@ typedef struct firn_content {
     firn_time stored_at; /**< When that was. */
 } firn_content;
 
-/** Whether there is content with this digest. @return FIRN_OK; FIRN_EEXPIRED, FIRN_ENOMEM. */
+/** Whether there is content with this digest: *out_has is 0 or 1. @return FIRN_OK; else as view.h says. */
 FIRN_API FIRN_NODISCARD firn_status firn_content_has(firn_view *view, const uint8_t digest[FIRN_DIGEST_SIZE],
                                                      int *out_has, firn_error *err);
 
-/** Size and place of content. @return FIRN_OK; FIRN_ENOTFOUND, `content not found: {digest}`; FIRN_EEXPIRED,
- * FIRN_ENOMEM. */
+/** Size and place of content. @return FIRN_OK; FIRN_ENOTFOUND, `content not found: {digest}`; else as view.h says. */
 FIRN_API FIRN_NODISCARD firn_status firn_content_stat(firn_view *view, const uint8_t digest[FIRN_DIGEST_SIZE],
                                                       firn_content *out_content, firn_error *err);
 
-/** The content with the lowest digest greater than after (NULL: the first). @return FIRN_OK, FIRN_END, FIRN_EEXPIRED,
- * FIRN_ENOMEM. */
+/** The content with the lowest digest greater than after (NULL: the first). @return FIRN_OK, FIRN_END; else as view.h
+ * says. */
 FIRN_API FIRN_NODISCARD firn_status firn_content_next(firn_view *view, const uint8_t *after, firn_content *out_content,
                                                       firn_error *err);
 
@@ -94,7 +95,7 @@ typedef struct firn_content_read_options {
  * @param options  NULL: all defaults.
  * @param buf      Takes the bytes; grown as needed.
  * @return FIRN_OK; FIRN_ENOTFOUND, `content not found: {digest}`; FIRN_ECORRUPT: damaged bytes, or
- *   `integrity error: expected {digest}, got {actual}`; FIRN_EEXPIRED, FIRN_EIO, FIRN_ENOMEM.
+ *   `integrity error: expected {digest}, got {actual}`; FIRN_EIO: its bytes cannot be read; else as view.h says.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_content_get(firn_view *view, const uint8_t digest[FIRN_DIGEST_SIZE],
                                                      const firn_content_read_options *options, firn_buf *buf,

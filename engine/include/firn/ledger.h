@@ -69,8 +69,7 @@ typedef struct firn_options {
     uint32_t groups_in_flight_max; /**< Writes in flight, 1 … 16. Default 4. */
     uint32_t group_size_max;       /**< Bytes gathered into one write, 64 KiB … 4 MiB. Default 1 MiB. */
     uint32_t outstanding_max;      /**< Submitted, not completed calls before FIRN_FULL, 1 … 2^24. Default 65536. */
-    uint64_t
-        index_size_max; /**< Bytes of the memory index; opening or appending beyond: FIRN_ETOOBIG. Default 8 GiB. */
+    uint64_t index_size_max;  /**< Bytes of rows in memory; opening or appending beyond: FIRN_ETOOBIG. Default 8 GiB. */
     uint64_t view_age_max_ns; /**< A view older than this answers FIRN_EEXPIRED. Default 60 s. */
     uint64_t key_age_ns;      /**< While the ledger is empty: how long an idempotency key is kept. 0: 7 days. */
     firn_trace_fn trace;      /**< May be NULL. */
@@ -186,7 +185,8 @@ typedef struct firn_stats {
     uint64_t horizon_seq;      /**< The lowest seq with full history: from it on nothing was taken away. */
 } firn_stats;
 
-/** Fill in stats up to its struct_size. Blocks briefly. Returns FIRN_OK or FIRN_EINVAL. */
+/** Fill in stats up to its struct_size. Blocks briefly. @return FIRN_OK; FIRN_EINVAL; FIRN_ECORRUPT with detail INDEX,
+    FIRN_EIO: the index on disk cannot be read. */
 FIRN_API FIRN_NODISCARD firn_status firn_stat(firn_ledger *ledger, firn_stats *stats, firn_error *err);
 
 /** Copy the newest cuts, newest first, at most cuts_max; *out_count tells how many. The ledger keeps the newest 16. */

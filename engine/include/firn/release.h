@@ -28,8 +28,8 @@ typedef struct firn_release_args {
     firn_slice name;            /**< 1 … FIRN_RELEASE_NAME_SIZE_MAX bytes without control characters. */
     const uint8_t *spec_digest; /**< FIRN_DIGEST_SIZE bytes; need not be content of the ledger. */
     firn_slice version_label;   /**< data NULL: null. At most FIRN_TEXT_SIZE_MAX bytes, like promoted_by. */
-    firn_slice promoted_by;
-    firn_slice notes; /**< data NULL: null. */
+    firn_slice promoted_by;     /**< data NULL: empty. */
+    firn_slice notes;           /**< data NULL: null. At most FIRN_RELEASE_NOTES_SIZE_MAX bytes. */
 } firn_release_args;
 
 /** What a promote did. */
@@ -80,7 +80,8 @@ typedef struct firn_release {
 /**
  * The release that a name points to.
  * @param buf  Takes what the slices point to; grown as needed.
- * @return FIRN_OK; FIRN_END: no release of this name; FIRN_EEXPIRED, FIRN_ECORRUPT, FIRN_ENOMEM.
+ * @return FIRN_OK; FIRN_END: no release of this name; FIRN_ECORRUPT, FIRN_EIO: its record cannot be read; else as
+ * view.h says.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_release_current(firn_view *view, firn_slice name, firn_buf *buf,
                                                          firn_release *out_release, firn_error *err);

@@ -46,11 +46,11 @@ typedef struct firn_run_evaluation {
 /** A run to create. What it points to is read during the call only. */
 typedef struct firn_run_args {
     size_t struct_size; /**< sizeof(firn_run_args). */
-    firn_slice run_id;  /**< 1 … FIRN_RUN_ID_SIZE_MAX bytes without control characters; size 0: a new UUIDv4. */
-    const uint8_t *spec_digest;            /**< FIRN_DIGEST_SIZE bytes. */
+    firn_slice run_id;  /**< 1 … FIRN_RUN_ID_SIZE_MAX bytes without control characters; data NULL: a new UUIDv4. */
+    const uint8_t *spec_digest;            /**< FIRN_DIGEST_SIZE bytes; need not be content of the ledger. */
     firn_slice agent_name;                 /**< 0 … FIRN_TEXT_SIZE_MAX bytes. */
     firn_slice git_sha;                    /**< data NULL: null. 0 … FIRN_TEXT_SIZE_MAX bytes. */
-    firn_slice tags;                       /**< A JSON value, kept byte for byte; size 0: null. */
+    firn_slice tags;                       /**< A JSON value, kept byte for byte; data NULL: null. */
     const firn_run_evaluation *evaluation; /**< NULL: absent. */
 } firn_run_args;
 
@@ -141,8 +141,8 @@ FIRN_API FIRN_NODISCARD firn_status firn_run_append_submit(firn_ledger *ledger, 
                                                            firn_error *err);
 
 /** Add an append to a batch; everything is copied. The outputs are written when the batch is decided, must live until
- * then, and hold once its answer is FIRN_OK. @return FIRN_OK; FIRN_EINVAL, FIRN_ETOOBIG, FIRN_ENOMEM: the batch is as
- * before. */
+ * then, and hold once its answer is FIRN_OK. @return FIRN_OK; FIRN_EINVAL, FIRN_ETOOBIG, FIRN_ENOMEM, and
+ * FIRN_ENOTFOUND for an id that no run can have: the batch is as before. */
 FIRN_API FIRN_NODISCARD firn_status firn_batch_run_append(firn_batch *batch, firn_slice run_id,
                                                           const firn_run_event *events, size_t events_count,
                                                           uint64_t *out_event_seqs, firn_run_appended *out_appended,
@@ -160,6 +160,7 @@ typedef struct firn_run_summary {
 /**
  * End a run: complete, fail or cancel it. There is no way back, and no second end.
  * @param status   FIRN_RUN_COMPLETED, FIRN_RUN_FAILED or FIRN_RUN_CANCELLED.
+ * @param summary  Read during the call only.
  * @return FIRN_OK; FIRN_EINVAL; FIRN_ENOTFOUND, `run not found: {run_id}`; FIRN_ESTATE, `run {run_id} is {STATUS},
  *   expected RUNNING`; FIRN_EPOISONED, FIRN_ENOSPC, FIRN_EACCES, FIRN_ENOMEM: as firn_batch_commit(). But for
  *   FIRN_EPOISONED nothing was appended.
@@ -174,7 +175,8 @@ FIRN_API FIRN_NODISCARD firn_status firn_run_end_submit(firn_ledger *ledger, fir
                                                         const firn_submit_options *submit, firn_ticket **out_ticket,
                                                         firn_error *err);
 
-/** Add an end to a batch. @return FIRN_OK; FIRN_EINVAL, FIRN_ETOOBIG, FIRN_ENOMEM: the batch is as before. */
+/** Add an end to a batch. @return FIRN_OK; FIRN_EINVAL, FIRN_ETOOBIG, FIRN_ENOMEM, and FIRN_ENOTFOUND for an id that no
+ * run can have: the batch is as before. */
 FIRN_API FIRN_NODISCARD firn_status firn_batch_run_end(firn_batch *batch, firn_slice run_id, firn_run_status status,
                                                        const firn_run_summary *summary, firn_error *err);
 
@@ -200,7 +202,8 @@ typedef struct firn_run {
 /**
  * Read a run.
  * @param buf  Takes what the slices point to; grown as needed.
- * @return FIRN_OK; FIRN_ENOTFOUND, `run not found: {run_id}`; FIRN_EEXPIRED, FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM.
+ * @return FIRN_OK; FIRN_ENOTFOUND, `run not found: {run_id}`; FIRN_ECORRUPT, FIRN_EIO: its records cannot be read; else
+ *   as view.h says.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_run_get(firn_view *view, firn_slice run_id, firn_buf *buf, firn_run *out_run,
                                                  firn_error *err);
@@ -232,7 +235,7 @@ FIRN_API FIRN_NODISCARD firn_status firn_run_list_open(firn_view *view, const fi
                                                        firn_run_list **out_list, firn_error *err);
 
 /** The next run. Its slices live until the next call on the list.
- * @return FIRN_OK, FIRN_END; FIRN_EEXPIRED, FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM. */
+ * @return FIRN_OK, FIRN_END; else as firn_run_get(). */
 FIRN_API FIRN_NODISCARD firn_status firn_run_list_next(firn_run_list *list, firn_run *out_run, firn_error *err);
 
 /** Where the walk stands: another one under the same filter goes on behind the last run given, in any later view. */
@@ -267,7 +270,7 @@ FIRN_API FIRN_NODISCARD firn_status firn_run_events_open(firn_view *view, firn_s
                                                          firn_run_events **out_events, firn_error *err);
 
 /** The next event. Its slices live until the next call on the walk.
- * @return FIRN_OK, FIRN_END; FIRN_EEXPIRED, FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM. */
+ * @return FIRN_OK, FIRN_END; else as firn_run_get(). */
 FIRN_API FIRN_NODISCARD firn_status firn_run_events_next(firn_run_events *events, firn_run_event *out_event,
                                                          firn_error *err);
 

@@ -12,9 +12,14 @@ extern "C" {
 /**
  * The ledger as it was at one durable seq. Any number, any thread; blocks nobody. Older than
  * view_age_max_ns, every call on it answers FIRN_EEXPIRED.
+ *
+ * Every read of a view, here and in content.h, run.h and release.h, may also answer FIRN_ENOMEM; FIRN_ECORRUPT with
+ * detail INDEX, or FIRN_EIO: the index on disk cannot be read, and docs/index.md says what then. Nothing is changed by
+ * a read that fails, and it may be repeated.
  */
 typedef struct firn_view firn_view;
 
+/** At the last durable record. @return FIRN_OK, FIRN_ENOMEM. */
 FIRN_API FIRN_NODISCARD firn_status firn_view_open(firn_ledger *ledger, firn_view **out_view, firn_error *err);
 /** NULL is accepted. */
 FIRN_API void firn_view_close(firn_view *view);
@@ -31,9 +36,10 @@ typedef struct firn_stream {
     char name[FIRN_STREAM_NAME_SIZE_MAX + 1];
 } firn_stream;
 
-/** @return FIRN_OK, FIRN_ENOTFOUND, FIRN_EEXPIRED; FIRN_EINVAL, FIRN_ETOOBIG: name; FIRN_ENOMEM. */
+/** The stream of a name. @return FIRN_OK, FIRN_ENOTFOUND, FIRN_EEXPIRED; FIRN_EINVAL, FIRN_ETOOBIG: name. */
 FIRN_API FIRN_NODISCARD firn_status firn_stream_get(firn_view *view, firn_slice name, firn_stream *out_stream,
                                                     firn_error *err);
+/** The stream of a number, as records carry it. @return FIRN_OK, FIRN_ENOTFOUND, FIRN_EEXPIRED. */
 FIRN_API FIRN_NODISCARD firn_status firn_stream_get_by_id(firn_view *view, uint32_t id, firn_stream *out_stream,
                                                           firn_error *err);
 /** The stream with the lowest id greater than id (0: the first). @return FIRN_OK, FIRN_END, FIRN_EEXPIRED. */
@@ -43,7 +49,7 @@ FIRN_API FIRN_NODISCARD firn_status firn_stream_next(firn_view *view, uint32_t i
 /**
  * The receipt of the batch that recorded an idempotency key. Reads the view's last batch from the log.
  * @return FIRN_OK, FIRN_ENOTFOUND (also when expired at the view's last batch), FIRN_EEXPIRED; FIRN_EINVAL,
- *   FIRN_ETOOBIG: key or scope; FIRN_ENOMEM, FIRN_EIO, FIRN_ECORRUPT.
+ *   FIRN_ETOOBIG: key or scope; FIRN_EIO, FIRN_ECORRUPT: that batch cannot be read.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_key_get(firn_view *view, firn_slice scope, firn_slice key,
                                                  firn_receipt *out_receipt, firn_error *err);
