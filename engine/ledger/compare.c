@@ -7,11 +7,12 @@
  */
 #include "engine/ledger/compare.h"
 
+#include "engine/base/error.h"
+#include "engine/index/store_rows.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "engine/base/error.h"
 
 enum {
     TOLD_MAX = 100,   /* An index of another moment differs in every row. */
@@ -107,6 +108,7 @@ static firn_status expected_is_missing(frn_compare *compare, firn_error *err)
 static firn_status take_row(void *arg, frn_table table, firn_slice key, firn_slice value, firn_error *err)
 {
     frn_compare *compare = arg;
+    firn_slice facts, expected;
     firn_status status;
     int order;
 
@@ -122,8 +124,9 @@ static firn_status take_row(void *arg, frn_table table, firn_slice key, firn_sli
         tell_row(compare, "is not in the log", table, key);
         return FIRN_OK;
     }
-    if (value.size != compare->value.size ||
-        (value.size > 0 && memcmp(value.data, compare->value.data, value.size) != 0)) {
+    facts = frn_row_facts(table, value);
+    expected = frn_row_facts(table, (firn_slice){compare->value.data, compare->value.size});
+    if (facts.size != expected.size || (facts.size > 0 && memcmp(facts.data, expected.data, facts.size) != 0)) {
         tell_row(compare, "differs from the log", table, key);
     }
     return expect_next(compare, err);
