@@ -43,6 +43,7 @@ typedef struct instance instance;
 typedef struct index_disk {
     disk_companion base;
     bool worse;
+    bool merges_fail; /* Every one, of what is open. */
     dice dice;
     state *older;         /* What a power cut may leave as well as newest. NULL: no index. */
     state *newest;        /* NULL: no index. */
@@ -175,6 +176,7 @@ static index_disk *copy(const index_disk *home, uint64_t seed)
     made->fork = state_ref(home->fork);
     made->incarnation = 0;
     made->writer = NULL;
+    made->merges_fail = false;
     if (home->worse && dice_chance(&made->dice, FORK_IN)) {
         remember_fork(home, made);
     }
@@ -259,6 +261,7 @@ static void instance_close(frn_index *index)
     if (home->writer == in) {
         home->writer = NULL;
         home->incarnation = 0;
+        home->merges_fail = false;
     }
     frn_index_close(in->rows);
     frn_free(in->heap, in);
@@ -331,7 +334,8 @@ static firn_status instance_view_open(frn_index *index, uint64_t seq, frn_index_
 /* For want of room, or because of the device, or of what is there already. */
 static firn_status merge_failure(instance *in, firn_error *err)
 {
-    uint64_t roll = dice_roll(&index_disk_of(in->disk)->dice, 4);
+    index_disk *home = index_disk_of(in->disk);
+    uint64_t roll = home->merges_fail ? 1 : dice_roll(&home->dice, 4);
 
     in->poisoned = roll == 0;
     if (roll == 0) {
@@ -358,7 +362,7 @@ static firn_status instance_merge(frn_index *index, frn_index_mark_fn fn, void *
     if (in->poisoned) {
         return frn_fail(err, FIRN_EPOISONED, "merge: writing the index had failed");
     }
-    if (home->worse && dice_chance(&home->dice, MERGE_FAILS_IN)) {
+    if (home->merges_fail || (home->worse && dice_chance(&home->dice, MERGE_FAILS_IN))) {
         return merge_failure(in, err);
     }
     status = frn_index_view_open(in->rows, in->mark.seq, &view, err);
@@ -493,6 +497,11 @@ void index_disk_add(disk *d, bool worse)
     home->worse = worse;
     home->dice = dice_of(disk_dice(d)->state ^ UINT64_C(0x696e646578));
     disk_accompany(d, &home->base);
+}
+
+void index_disk_spoil(disk *d)
+{
+    index_disk_of(d)->merges_fail = true;
 }
 
 frn_index_place index_disk_place(disk *d)

@@ -29,6 +29,8 @@ typedef enum index_left {
 /** Gives d an empty place for an index. worse: crashes may leave what is worse than a committed state, and merges may
     fail. */
 void index_disk_add(disk *d, bool worse);
+/** Every merge of the ledger that is open says that what is there is spoilt. */
+void index_disk_spoil(disk *d);
 /** Opens and removes the index of d. It lives as long as d. */
 frn_index_place index_disk_place(disk *d);
 
