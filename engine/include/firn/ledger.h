@@ -107,7 +107,8 @@ typedef struct firn_options {
  *   FIRN_ENEWER     a version or feature that this build does not know; nothing was touched.
  *   FIRN_ETOOBIG    path too long, or the index would pass index_size_max.
  *   FIRN_EBEHIND    for reading: the index on disk is more than replay_records_max behind.
- *   FIRN_ENOSPC     no room for the first segment; FIRN_EIO, FIRN_ENOMEM: as they say.
+ *   FIRN_ENOSPC     no room for the ledger's small files or for the index; of segments appends say so. FIRN_EIO,
+ *   FIRN_ENOMEM: as they say.
  *   FIRN_ESTATE     replay_progress said to stop.
  * *out_ledger is untouched on failure.
  * Blocks: for reading the log; after an unclean stop also for settling the tail (docs/recovery.md).
@@ -211,13 +212,6 @@ FIRN_API void firn_position(firn_ledger *ledger, firn_cursor *out_cursor);
  *   FIRN_ENOMEM, FIRN_ETOOBIG: what is new cannot be read or applied, a later call tries again.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, firn_error *err);
-
-/**
- * Set how long idempotency keys are kept, from the next batch on; itself a record of the log.
- * @return As firn_batch_commit(); FIRN_EINVAL: 0 ns. Blocks: until durable.
- */
-FIRN_API FIRN_NODISCARD firn_status firn_key_age_set(firn_ledger *ledger, uint64_t key_age_ns,
-                                                     firn_receipt *out_receipt, firn_error *err);
 
 /** One finding of a verification; text and place are in the error. Those of the log come in its order. Those of the
     index on disk have FIRN_DETAIL_INDEX; their offset is that in the index file, or 0 if no place in it is meant. */
