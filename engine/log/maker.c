@@ -314,6 +314,17 @@ static void clear_one(frn_log *log)
     }
 }
 
+/* Whether the segment in hand will be the one that takes groups. */
+static bool makes_first(frn_log *log)
+{
+    bool first;
+
+    frn_mutex_lock(&log->tail);
+    first = log->active == NULL;
+    frn_mutex_unlock(&log->tail);
+    return first;
+}
+
 bool frn_maker_step(frn_log *log, bool quiet)
 {
     firn_error err = {0};
@@ -351,6 +362,9 @@ bool frn_maker_step(frn_log *log, bool quiet)
         break;
     case FRN_MAKE_HEADER:
         status = step_header(log, &err);
+        if (status == FIRN_OK && makes_first(log) && log->reach.file != NULL) {
+            status = frn_reach_begin(log, log->making, &err);
+        }
         if (status == FIRN_OK) {
             step_ready(log);
         }

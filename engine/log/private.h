@@ -336,7 +336,10 @@ bool frn_reach_covers(frn_log *log, uint64_t size);
 /** Asks for at least so many bytes, if they are not there and nothing is in flight. */
 void frn_reach_extend(frn_log *log, uint64_t wanted);
 void frn_reach_complete(frn_log *log, int64_t result);
-/** Opens the file and writes that nothing was sent yet. */
+/** Says how far the first segment that takes groups may be filled, NULL: that nothing is sent. Durable when it returns;
+    nothing is in flight. */
+firn_status frn_reach_begin(frn_log *log, frn_segment *first, firn_error *err) FIRN_NODISCARD;
+/** Opens the file, and begins with the active segment, if there is one. */
 firn_status frn_reach_start(frn_log *log, firn_error *err) FIRN_NODISCARD;
 void frn_reach_drop(frn_log *log);
 /** Reads what the writer of the last incarnation said; false: nothing. */

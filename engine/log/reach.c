@@ -155,11 +155,34 @@ void frn_reach_complete(frn_log *log, int64_t result)
     frn_log_poison(log, os_errno, &why);
 }
 
+firn_status frn_reach_begin(frn_log *log, frn_segment *first, firn_error *err)
+{
+    const frn_io_ops *ops = log->io->ops;
+    fmt_reach reach = {0};
+    firn_status status;
+
+    if (first != NULL) {
+        uint64_t end = frn_segment_data_end(log, first->size);
+        uint64_t room = end > first->end_offset ? end - first->end_offset : 0;
+
+        reach.segment = first->number;
+        reach.offset = first->end_offset + (room < REACH_AHEAD ? room : REACH_AHEAD);
+    }
+    encode(log, &reach);
+    status = ops->write(log->reach.file, log->reach.block, log->alignment, 0, err);
+    atomic_fetch_add_explicit(&log->bytes_written, log->alignment, memory_order_relaxed);
+    /* That nothing was sent need not be durable: where it gets lost the next recovery searches everything. */
+    if (status == FIRN_OK && first != NULL) {
+        status = ops->sync(log->reach.file, err);
+        first->reach = status == FIRN_OK ? reach.offset : 0;
+    }
+    return status;
+}
+
 firn_status frn_reach_start(frn_log *log, firn_error *err)
 {
     const frn_io_ops *ops = log->io->ops;
     frn_reach *reach = &log->reach;
-    fmt_reach first = {0};
     uint64_t size = 0, written;
     firn_status status;
 
@@ -182,17 +205,7 @@ firn_status frn_reach_start(frn_log *log, firn_error *err)
             status = ops->sync(reach->file, err);
         }
     }
-    /* Not synced, for nothing relies on it: where it gets lost the next recovery searches everything. */
-    if (log->active != NULL) {
-        first.segment = log->active->number;
-        first.offset = log->active->end_offset;
-    }
-    encode(log, &first);
-    if (status == FIRN_OK) {
-        status = ops->write(reach->file, reach->block, log->alignment, 0, err);
-        atomic_fetch_add_explicit(&log->bytes_written, log->alignment, memory_order_relaxed);
-    }
-    return status;
+    return status == FIRN_OK ? frn_reach_begin(log, log->active, err) : status;
 }
 
 void frn_reach_drop(frn_log *log)

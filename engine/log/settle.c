@@ -318,16 +318,16 @@ void frn_log_activate(frn_log *log, frn_segment *segment)
     log->active = segment;
 }
 
-/* Without an active segment the first spare becomes it. If there is none, the maker's thread makes one, for which the
-   first append waits; made here and now if there is no thread. */
-static firn_status start_active(frn_log *log, firn_error *err)
+/* Without an active segment the first spare becomes it. If there is none it is made here and now, or later by the
+   maker's thread: then the first append waits for it. */
+static firn_status start_active(frn_log *log, bool later, firn_error *err)
 {
     firn_status status = frn_segments_reserve(log, &log->segments, 1);
 
     if (status < 0) {
         return frn_fail(err, status, "recover: out of memory");
     }
-    while (!log->options.threads && log->active == NULL && log->spares_count == 0) {
+    while (!later && log->active == NULL && log->spares_count == 0) {
         if (!frn_maker_step(log, true) && log->active == NULL) {
             if (err != NULL) {
                 *err = log->make_error;
@@ -396,7 +396,7 @@ firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found
         status = note_leavings(r, err);
     }
     if (status == FIRN_OK) {
-        status = start_active(log, err);
+        status = start_active(log, log->options.threads && !clean, err);
     }
     return status;
 }
