@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_api_index_damage.c — damage within the index on disk: never a wrong answer, always found, cured by opening. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,6 +269,63 @@ static void test_reader_meets_damage(void **state)
     indexed_check(world, &before);
 }
 
+/* What one thread asks over and over: NULL, or what it should not have been told. */
+static void *ask_again(void *arg)
+{
+    enum {
+        ROUNDS = 40
+    };
+    firn_ledger *reader = arg;
+    firn_receipt receipt;
+    firn_view *view;
+    firn_error err;
+    const char *wrong = NULL;
+
+    for (int i = 0; i < ROUNDS && wrong == NULL; i++) {
+        if (firn_view_open(reader, &view, &err) != FIRN_OK) {
+            return arg;
+        }
+        if (firn_key_get(view, S("scope"), S("plain"), &receipt, &err) != FIRN_OK) {
+            wrong = "the row that is good";
+        }
+        /* Damaged for who came first, and not for long. */
+        if (firn_key_get(view, S("scope"), S("special"), &receipt, &err) != FIRN_OK &&
+            (err.detail != FIRN_DETAIL_INDEX || i == ROUNDS - 1)) {
+            wrong = "the row that was damaged";
+        }
+        firn_view_close(view);
+    }
+    return (void *)(uintptr_t)wrong;
+}
+
+/* Several threads of a reader meet damage at once; each goes on without the index. */
+static void test_threads_meet_damage(void **state)
+{
+    enum {
+        THREADS = 4
+    };
+    api_world *world = *state;
+    pthread_t threads[THREADS];
+    indexed_answers before;
+    firn_receipt special;
+    firn_ledger *reader;
+    firn_error err;
+    void *wrong;
+
+    before = prepare(world, &special);
+    indexed_spoil(world, FRN_TABLE_KEY, "special");
+    reader = open_reader(world);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_again, reader), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], &wrong), 0);
+        assert_null(wrong);
+    }
+    OK(err, firn_close(reader, &err));
+    indexed_check(world, &before);
+}
+
 /* A writer meets damage in a decision: nothing is written, what does not need the row goes on; the next opening cures,
    also if the writer is killed. */
 static void test_writer_meets_damage(void **state)
@@ -461,8 +519,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_FOLDER(test_verify_healthy),      ON_FOLDER(test_verify_beside_writer), ON_FOLDER(test_spoilt_rows),
-        ON_FOLDER(test_reader_meets_damage), ON_FOLDER(test_writer_meets_damage),  ON_FOLDER(test_writer_closes),
-        ON_FOLDER(test_forged_rows),         ON_FOLDER(test_verify_any_damage),
+        ON_FOLDER(test_reader_meets_damage), ON_FOLDER(test_threads_meet_damage),  ON_FOLDER(test_writer_meets_damage),
+        ON_FOLDER(test_writer_closes),       ON_FOLDER(test_forged_rows),          ON_FOLDER(test_verify_any_damage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
