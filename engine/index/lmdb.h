@@ -56,8 +56,8 @@ typedef struct frn_index_file frn_index_file;
 
 /**
  * Pins the newest state and reads its mark; of options, stores and their count are used.
- * @return FIRN_OK; FIRN_ENOTFOUND: there is none; FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER; FIRN_ENOMEM;
- *   FIRN_EACCES, FIRN_EIO.
+ * @return FIRN_OK; FIRN_ENOTFOUND: there is none; FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER; FIRN_ESTATE: it is
+ *   of other versions of the stores, or changes faster than it is read; FIRN_ENOMEM; FIRN_EACCES, FIRN_EIO.
  */
 firn_status frn_index_file_open(frn_heap *heap, const char *folder, const frn_lmdb_options *options,
                                 frn_index_file **out_file, firn_error *err) FIRN_NODISCARD;

@@ -226,7 +226,7 @@ static firn_status build(frn_house *house, frn_replay *replay, const frn_replay_
     frn_log *log = house->core.log;
     frn_lmdb_options options = disk_options(house, frn_log_id(log));
     frn_index_mark mark = {0};
-    frn_index *index;
+    frn_index *index = NULL;
     firn_status status;
 
     drop(house);
@@ -234,7 +234,7 @@ static firn_status build(frn_house *house, frn_replay *replay, const frn_replay_
                                   &index, err);
     if (status == FIRN_OK) {
         house->core.index = index;
-        replay->index = house->core.index;
+        replay->index = index;
         replay->between = until_full;
         status = frn_replay_run(replay, log, 1, frn_log_durable(log), told, err);
     }
@@ -244,6 +244,12 @@ static firn_status build(frn_house *house, frn_replay *replay, const frn_replay_
         status = frn_index_build_finish(house->core.index, &mark, err);
     }
     drop(house);
+    if (status == FIRN_ETOOBIG) {
+        /* The map is full: memory takes it all, above an index with nothing in it. */
+        house->index_full = true;
+        replay->last_seq = replay->records = replay->batches = replay->bytes = 0;
+        status = FIRN_OK;
+    }
     if (status == FIRN_OK) {
         status = open_on_disk(house, frn_log_id(log), err);
     }

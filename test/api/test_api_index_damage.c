@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_api_index_damage.c — damage within the index on disk: never a wrong answer, always found, cured by opening. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/index/lmdb.h"
 #include "engine/ledger/private.h"
 #include "test/api/indexed.h"
 #include "test/disk/dice.h"
@@ -138,6 +138,53 @@ static void test_verify_healthy(void **state)
     api_open(world);
 }
 
+/* A writer in another process appends and merges all the time: what verify pins is not written over, and is good. */
+static void test_verify_beside_writer(void **state)
+{
+    enum {
+        ROUNDS = 12
+    };
+    api_world *world = *state;
+    uint64_t compared = 0;
+    firn_report report;
+    firn_error err;
+    findings all;
+    int ends[2];
+    pid_t child;
+    char byte;
+
+    api_close(world);
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        world->options.replay_records_max = 60;
+        api_open(world);
+        indexed_fill(world, 40);
+        if (write(ends[1], "", 1) == 1) {
+            (void)alarm(60);
+            indexed_fill(world, 1000000);
+        }
+        _exit(1);
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    for (int i = 0; i < ROUNDS; i++) {
+        OK(err, verify(world, &all, &report, &err));
+        assert_int_equal(report.writer_alive, 1);
+        compared += report.index_rows;
+        assert_true(strlen(report.index_note) == 0 ||
+                    strcmp(report.index_note, "a writer is ahead of what was verified") == 0);
+    }
+    assert_true(compared > 0);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    while (firn_open(world->url, &world->options, &world->ledger, &err) == FIRN_EBUSY) {
+        (void)usleep(1000);
+    }
+}
+
 /* Rows are spoilt: verify and replay tell each place and touch nothing; what replay found, the next opening cures. */
 static void test_spoilt_rows(void **state)
 {
@@ -219,6 +266,63 @@ static void test_reader_meets_damage(void **state)
     assert_non_null(strstr(indexed_stat(world->ledger).index_note, "is built anew: damage was met before"));
     assert_int_equal(indexed_stat(world->ledger).replayed_records, before.records);
     api_close(world);
+    indexed_check(world, &before);
+}
+
+/* What one thread asks over and over: NULL, or what it should not have been told. */
+static void *ask_again(void *arg)
+{
+    enum {
+        ROUNDS = 40
+    };
+    firn_ledger *reader = arg;
+    firn_receipt receipt;
+    firn_view *view;
+    firn_error err;
+    const char *wrong = NULL;
+
+    for (int i = 0; i < ROUNDS && wrong == NULL; i++) {
+        if (firn_view_open(reader, &view, &err) != FIRN_OK) {
+            return arg;
+        }
+        if (firn_key_get(view, S("scope"), S("plain"), &receipt, &err) != FIRN_OK) {
+            wrong = "the row that is good";
+        }
+        /* Damaged for who came first, and not for long. */
+        if (firn_key_get(view, S("scope"), S("special"), &receipt, &err) != FIRN_OK &&
+            (err.detail != FIRN_DETAIL_INDEX || i == ROUNDS - 1)) {
+            wrong = "the row that was damaged";
+        }
+        firn_view_close(view);
+    }
+    return (void *)(uintptr_t)wrong;
+}
+
+/* Several threads of a reader meet damage at once; each goes on without the index. */
+static void test_threads_meet_damage(void **state)
+{
+    enum {
+        THREADS = 4
+    };
+    api_world *world = *state;
+    pthread_t threads[THREADS];
+    indexed_answers before;
+    firn_receipt special;
+    firn_ledger *reader;
+    firn_error err;
+    void *wrong;
+
+    before = prepare(world, &special);
+    indexed_spoil(world, FRN_TABLE_KEY, "special");
+    reader = open_reader(world);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_again, reader), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], &wrong), 0);
+        assert_null(wrong);
+    }
+    OK(err, firn_close(reader, &err));
     indexed_check(world, &before);
 }
 
@@ -414,9 +518,9 @@ static void test_verify_any_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_FOLDER(test_verify_healthy),      ON_FOLDER(test_spoilt_rows),   ON_FOLDER(test_reader_meets_damage),
-        ON_FOLDER(test_writer_meets_damage), ON_FOLDER(test_writer_closes), ON_FOLDER(test_forged_rows),
-        ON_FOLDER(test_verify_any_damage),
+        ON_FOLDER(test_verify_healthy),      ON_FOLDER(test_verify_beside_writer), ON_FOLDER(test_spoilt_rows),
+        ON_FOLDER(test_reader_meets_damage), ON_FOLDER(test_threads_meet_damage),  ON_FOLDER(test_writer_meets_damage),
+        ON_FOLDER(test_writer_closes),       ON_FOLDER(test_forged_rows),          ON_FOLDER(test_verify_any_damage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

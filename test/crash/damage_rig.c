@@ -92,6 +92,9 @@ rig rig_write(bool cleanly)
     }
     /* Nothing that is written later knows that this one was durable. */
     rig_append(&r, "one", 7, 300);
+    /* Nor is anything under way that would hold the lock. */
+    while (frn_ledger_step_drive(r.ledger)) {
+    }
     rig_leave(&r, cleanly);
     return r;
 }

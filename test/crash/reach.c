@@ -8,6 +8,10 @@
 #include "format/reach.h"
 #include "test/crash/recover.h"
 
+enum {
+    MANIFEST_READ = 16 * 1024 /* Holds those of the sweep. */
+};
+
 /* What is looked at. Large: kept from call to call. */
 static struct {
     uint8_t bytes[FMT_MANIFEST_SIZE];
@@ -19,7 +23,7 @@ static struct {
     bool passed; /* Segments from here on are behind the one that the writer named. */
 } look;
 
-static size_t read_file(frn_io *io, const char *name)
+static size_t read_file(frn_io *io, const char *name, size_t size_max)
 {
     frn_file *file = NULL;
     size_t got = 0;
@@ -27,7 +31,7 @@ static size_t read_file(frn_io *io, const char *name)
     if (io->ops->open(io, name, 0, &file, NULL) != FIRN_OK) {
         return 0;
     }
-    if (io->ops->read(file, look.bytes, sizeof look.bytes, 0, &got, NULL) != FIRN_OK) {
+    if (io->ops->read(file, look.bytes, size_max, 0, &got, NULL) != FIRN_OK) {
         got = 0;
     }
     io->ops->file_close(file);
@@ -37,7 +41,7 @@ static size_t read_file(frn_io *io, const char *name)
 static bool read_manifest(frn_io *io, const char *name, uint64_t above)
 {
     look.manifest = (fmt_manifest){.runs = look.runs, .incarnations = look.incarnations, .cuts = look.cuts};
-    return fmt_manifest_decode(look.bytes, read_file(io, name), &look.manifest) == FMT_OK &&
+    return fmt_manifest_decode(look.bytes, read_file(io, name, MANIFEST_READ), &look.manifest) == FMT_OK &&
            look.manifest.generation > above;
 }
 
@@ -51,7 +55,7 @@ static void check_segment(frn_io *io, uint64_t number, uint64_t end)
     fmt_group group;
 
     (void)snprintf(name, sizeof name, "%016llx.seg", (unsigned long long)number);
-    size = read_file(io, name);
+    size = read_file(io, name, sizeof look.bytes);
     for (uint64_t at = alignment; at + FMT_GROUP_HEADER <= size; at += alignment) {
         if (fmt_group_decode(look.bytes + at, FMT_GROUP_HEADER, salt, at, number, look.reach.incarnation, &group) ==
                 FMT_OK &&
@@ -74,7 +78,7 @@ void check_reach(disk *d)
     if (!read_manifest(io, "manifest.1", generation) && !read_manifest(io, "manifest.0", 0)) {
         goto out;
     }
-    if (fmt_reach_decode(look.bytes, read_file(io, "reach"), &look.reach) != FMT_OK ||
+    if (fmt_reach_decode(look.bytes, read_file(io, "reach", FMT_REACH_HEADER), &look.reach) != FMT_OK ||
         look.reach.incarnation != look.incarnations[look.manifest.incarnations_count - 1].number) {
         goto out;
     }

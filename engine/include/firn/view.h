@@ -19,7 +19,14 @@ extern "C" {
  */
 typedef struct firn_view firn_view;
 
-/** At the last durable record. @return FIRN_OK, FIRN_ENOMEM. */
+/**
+ * Opens a view at the last durable record.
+ *
+ * A call on a view that meets damage in the index on disk answers FIRN_ECORRUPT with FIRN_DETAIL_INDEX, and would
+ * again; no answer is ever wrong. A ledger that is open for reading does without that index then: the next view is
+ * good, and opening it blocks for reading the log.
+ * @return FIRN_OK, FIRN_ENOMEM.
+ */
 FIRN_API FIRN_NODISCARD firn_status firn_view_open(firn_ledger *ledger, firn_view **out_view, firn_error *err);
 /** NULL is accepted. */
 FIRN_API void firn_view_close(firn_view *view);
