@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-    REACH_LOOKS_IN = 8 /* One state in so many has every block of it looked at. */
+    REACH_LOOKS_IN = 2 /* One state in so many has every block of it looked at. */
 };
 
 bool seen_add(seen *s, uint64_t hash)
