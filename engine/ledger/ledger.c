@@ -12,6 +12,7 @@
 #include "engine/cache/cache.h"
 #include "engine/ledger/options.h"
 #include "engine/ledger/private.h"
+#include "firn/batch.h"
 
 #include <assert.h>
 #include <string.h>

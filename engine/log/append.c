@@ -68,12 +68,14 @@ static firn_status need_spare(frn_log *log, size_t size, firn_error *err)
     }
     if (log->make_error.status < 0) {
         /* Said once to each caller; the next one finds a new attempt under way or made. */
+        firn_status status = log->make_error.status;
+
         if (err != NULL) {
             *err = log->make_error;
         }
         log->make_error.status = FIRN_OK;
         frn_maker_kick(log);
-        return err != NULL ? err->status : FIRN_ENOSPC;
+        return status;
     }
     frn_maker_kick(log);
     return FIRN_FULL;

@@ -4,6 +4,7 @@
 
 #include "engine/base/error.h"
 #include "engine/intake/core.h"
+#include "firn/batch.h"
 #include "format/body.h"
 
 #include <string.h>
@@ -37,24 +38,47 @@ static firn_status key_age_decide(const frn_verb *verb, frn_decision *decision, 
 
 static const frn_verb_ops key_age_ops = {.name = "key_age", .digest = key_age_digest, .decide = key_age_decide};
 
-firn_status firn_key_age_set(firn_ledger *ledger, uint64_t key_age_ns, firn_receipt *out_receipt, firn_error *err)
-{
-    key_age_verb setting = {.verb = {&key_age_ops}, .age_ns = key_age_ns};
-    const frn_verb *verbs[] = {&setting.verb};
-    frn_call call = {
-        .verbs = verbs,
-        .verbs_count = 1,
-        .bound = {.records = 1, .records_size = fmt_record_size(FMT_KEY_AGE_SIZE_MAX)},
-        .what = "set key age",
-    };
+/* Setting the age as a call. It points into itself. */
+typedef struct key_age_call {
+    key_age_verb setting;
+    const frn_verb *verbs[1];
+    frn_call call;
+} key_age_call;
 
+static firn_status key_age_begin(key_age_call *call, const firn_ledger *ledger, uint64_t key_age_ns, firn_error *err)
+{
     if (ledger == NULL) {
         return frn_fail(err, FIRN_EINVAL, "set key age: ledger is NULL");
     }
     if (key_age_ns == 0) {
         return frn_fail(err, FIRN_EINVAL, "set key age: 0 ns would keep no key");
     }
-    return frn_intake_commit(ledger, &call, out_receipt, err);
+    call->setting = (key_age_verb){.verb = {&key_age_ops}, .age_ns = key_age_ns};
+    call->verbs[0] = &call->setting.verb;
+    call->call = (frn_call){
+        .verbs = call->verbs,
+        .verbs_count = 1,
+        .bound = {.records = 1, .records_size = fmt_record_size(FMT_KEY_AGE_SIZE_MAX)},
+        .what = "set key age",
+    };
+    return FIRN_OK;
+}
+
+firn_status firn_key_age_set(firn_ledger *ledger, uint64_t key_age_ns, firn_receipt *out_receipt, firn_error *err)
+{
+    key_age_call call;
+    firn_status status = key_age_begin(&call, ledger, key_age_ns, err);
+
+    return status == FIRN_OK ? frn_intake_commit(ledger, &call.call, out_receipt, err) : status;
+}
+
+firn_status firn_key_age_set_submit(firn_ledger *ledger, uint64_t key_age_ns, const firn_submit_options *submit,
+                                    firn_ticket **out_ticket, firn_error *err)
+{
+    key_age_call call;
+    firn_status status = key_age_begin(&call, ledger, key_age_ns, err);
+
+    return status == FIRN_OK ? frn_intake_submit(ledger, &call.call, submit, out_ticket, err) : status;
 }
 
 static firn_status key_age_apply(frn_apply *apply, const fmt_record *record, firn_error *err)

@@ -200,6 +200,7 @@ static void test_age_option(void **state)
     firn_buf buf = {0};
     firn_record record;
     firn_receipt receipt;
+    firn_ticket *ticket;
     firn_error err;
 
     (void)state;
@@ -218,6 +219,15 @@ static void test_age_option(void **state)
     assert_int_equal(receipt.first_seq, 3);
     OK(err, firn_append(ledger, S("s"), &event, 1, &append, &receipt, &err));
     assert_int_equal(receipt.existing, 1);
+    EXPECT(FIRN_EINVAL, err, "set key age: 0 ns would keep no key",
+           firn_key_age_set_submit(ledger, 0, NULL, &ticket, &err));
+    OK(err, firn_key_age_set_submit(ledger, 1, NULL, &ticket, &err));
+    OK(err, firn_ticket_wait(ticket, -1, &receipt, &err));
+    firn_ticket_free(ticket);
+    assert_int_equal(receipt.first_seq, 4);
+    OK(err, firn_get(ledger, 4, &buf, &record, &err));
+    assert_int_equal(record.version, 3);
+    firn_buf_free(&buf);
     OK(err, firn_close(ledger, &err));
 }
 

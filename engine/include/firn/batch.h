@@ -91,6 +91,17 @@ FIRN_API FIRN_NODISCARD firn_status firn_batch_commit(firn_batch *batch, firn_re
 FIRN_API FIRN_NODISCARD firn_status firn_batch_submit(firn_batch *batch, const firn_submit_options *options,
                                                       firn_ticket **out_ticket, firn_error *err);
 
+/**
+ * Set how long idempotency keys are kept, from the next batch on; itself a record of the log.
+ * @return As firn_batch_commit(); FIRN_EINVAL: 0 ns. Blocks: until durable.
+ */
+FIRN_API FIRN_NODISCARD firn_status firn_key_age_set(firn_ledger *ledger, uint64_t key_age_ns,
+                                                     firn_receipt *out_receipt, firn_error *err);
+/** Like firn_key_age_set(), without waiting: see firn_batch_submit(). */
+FIRN_API FIRN_NODISCARD firn_status firn_key_age_set_submit(firn_ledger *ledger, uint64_t key_age_ns,
+                                                            const firn_submit_options *submit, firn_ticket **out_ticket,
+                                                            firn_error *err);
+
 #ifdef __cplusplus
 }
 #endif

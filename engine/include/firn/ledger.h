@@ -213,13 +213,6 @@ FIRN_API void firn_position(firn_ledger *ledger, firn_cursor *out_cursor);
  */
 FIRN_API FIRN_NODISCARD firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, firn_error *err);
 
-/**
- * Set how long idempotency keys are kept, from the next batch on; itself a record of the log.
- * @return As firn_batch_commit(); FIRN_EINVAL: 0 ns. Blocks: until durable.
- */
-FIRN_API FIRN_NODISCARD firn_status firn_key_age_set(firn_ledger *ledger, uint64_t key_age_ns,
-                                                     firn_receipt *out_receipt, firn_error *err);
-
 /** One finding of a verification; text and place are in the error. Called in the order of the log. */
 typedef void (*firn_finding_fn)(void *arg, const firn_error *finding);
 
