@@ -50,9 +50,11 @@ static firn_status run_round(const bench_case *setting, bench_round *round, firn
     *round = (bench_round){0};
     switch (setting->work) {
     case BENCH_APPEND:
+    case BENCH_RUN_APPEND:
         status = bench_append(setting, folder, round, err);
         break;
     case BENCH_APPEND_ASYNC:
+    case BENCH_RUN_APPEND_ASYNC:
         status = bench_append_async(setting, folder, round, err);
         break;
     case BENCH_SCAN:

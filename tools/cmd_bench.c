@@ -80,6 +80,8 @@ static bench_case case_of(const bench_case *request, const bench_named *named)
     if (named->unnamed) {
         if (named->work == BENCH_APPEND && request->outstanding > 0)
             setting.work = BENCH_APPEND_ASYNC;
+        if (named->work == BENCH_RUN_APPEND && request->outstanding > 0)
+            setting.work = BENCH_RUN_APPEND_ASYNC;
         return setting;
     }
     setting.writers = named->writers;

@@ -271,28 +271,37 @@ static size_t bits_of(uint64_t set)
     return count;
 }
 
+/* The next bits from *end on that are set side by side: [*begin, *end). False: there are no more. */
+static bool bits_next(uint64_t set, unsigned *begin, unsigned *end)
+{
+    uint64_t rest = *end == 64 ? 0 : set >> *end;
+
+    if (rest == 0) {
+        return false;
+    }
+    *begin = *end + (unsigned)__builtin_ctzll(rest);
+    rest = ~(set >> *begin);
+    *end = rest == 0 ? 64 : *begin + (unsigned)__builtin_ctzll(rest);
+    return true;
+}
+
 firn_slice frn_row_events_encode(uint8_t out[FRN_ROW_EVENTS], const frn_row_events *row)
 {
-    uint64_t starts = 0, next_seq = 0;
+    uint64_t starts = 0;
+    unsigned begin = 0, end = 0;
     size_t at = 16;
 
-    for (unsigned i = 0; i < FRN_BLOCK_EVENTS; i++) {
-        if ((row->there >> i & 1) == 0) {
-            next_seq = 0;
-            continue;
+    while (bits_next(row->there, &begin, &end)) {
+        for (unsigned i = begin; i < end; i++) {
+            if (i == begin || row->seqs[i] != row->seqs[i - 1] + 1) {
+                starts |= UINT64_C(1) << i;
+                fmt_put64(out + at, row->seqs[i]);
+                at += 8;
+            }
         }
-        if (row->seqs[i] != next_seq) {
-            starts |= UINT64_C(1) << i;
-            fmt_put64(out + at, row->seqs[i]);
-            at += 8;
-        }
-        next_seq = row->seqs[i] + 1;
     }
-    for (unsigned i = 0; i < FRN_BLOCK_EVENTS; i++) {
-        if ((row->there >> i & 1) != 0) {
-            memcpy(out + at, row->prints[i], FRN_PRINT_SIZE);
-            at += FRN_PRINT_SIZE;
-        }
+    for (begin = end = 0; bits_next(row->there, &begin, &end); at += (end - begin) * FRN_PRINT_SIZE) {
+        memcpy(out + at, row->prints[begin], (end - begin) * FRN_PRINT_SIZE);
     }
     fmt_put64(out, row->there);
     fmt_put64(out + 8, starts);
@@ -302,6 +311,7 @@ firn_slice frn_row_events_encode(uint8_t out[FRN_ROW_EVENTS], const frn_row_even
 fmt_verdict frn_row_events_decode(firn_slice value, frn_row_events *out_row)
 {
     const uint8_t *data = value.data, *seq_at, *print_at;
+    unsigned begin = 0, end = 0;
     uint64_t starts, before;
     fmt_verdict verdict;
 
@@ -318,18 +328,17 @@ fmt_verdict frn_row_events_decode(firn_slice value, frn_row_events *out_row)
     if (verdict == FMT_OK && ((starts & ~out_row->there) != 0 || (out_row->there & ~before & ~starts) != 0)) {
         verdict = FMT_SYNTAX;
     }
-    for (unsigned i = 0; i < FRN_BLOCK_EVENTS && verdict == FMT_OK; i++) {
-        if ((out_row->there >> i & 1) == 0) {
-            continue;
+    while (verdict == FMT_OK && bits_next(out_row->there, &begin, &end)) {
+        for (unsigned i = begin; i < end; i++) {
+            if ((starts >> i & 1) != 0) {
+                out_row->seqs[i] = fmt_get64(seq_at);
+                seq_at += 8;
+            } else {
+                out_row->seqs[i] = out_row->seqs[i - 1] + 1;
+            }
         }
-        if ((starts >> i & 1) != 0) {
-            out_row->seqs[i] = fmt_get64(seq_at);
-            seq_at += 8;
-        } else {
-            out_row->seqs[i] = out_row->seqs[i - 1] + 1;
-        }
-        memcpy(out_row->prints[i], print_at, FRN_PRINT_SIZE);
-        print_at += FRN_PRINT_SIZE;
+        memcpy(out_row->prints[begin], print_at, (end - begin) * FRN_PRINT_SIZE);
+        print_at += (end - begin) * FRN_PRINT_SIZE;
     }
     return verdict;
 }

@@ -56,16 +56,17 @@ struct frn_apply {
     const frn_apply_table *table;
     uint64_t first_seq;
     int64_t time_ns;
-    uint64_t hint;   /**< Of the record that is being applied. */
-    uint32_t stream; /**< The stream whose head is held here … */
-    bool held;       /**< … if any is, … */
-    bool dirty;      /**< … and was moved since it was read. */
+    uint64_t hint;     /**< Of the record that is being applied. */
+    uint64_t next_seq; /**< Where a batch must begin for which what is held is right; 0: none, one is open. */
+    uint32_t stream;   /**< The stream whose head is held here … */
+    bool held;         /**< … if any is, … */
+    bool dirty;        /**< … and was moved since it was read. */
     frn_row_head head;
     frn_digests *digests;
     frn_held_run run; /**< The run store's. */
 };
 
-/** digests: for the stores that hash. */
+/** digests: for the stores that hash. Before the first batch *apply is all zero. */
 void frn_apply_begin(frn_apply *apply, frn_index *index, const frn_apply_table *table, frn_digests *digests,
                      uint64_t first_seq, int64_t time_ns);
 /** A stream comes into being. FIRN_ECORRUPT: not the next number, or the name is taken. */
