@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* append.c — threads that append and wait until each batch is durable. */
+/* append.c — threads that append, raw events or events of runs, and wait until each batch is durable. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "bench/bench.h"
 #include "bench/ledger.h"
+#include "bench/events.h"
 #include "tools/error.h"
 #include "tools/progress.h"
 
@@ -29,6 +30,8 @@ typedef struct append_writer {
     uint64_t operations;
     firn_status status;
     firn_error err;
+    firn_event *events; /**< Raw ones; BENCH_APPEND. */
+    bench_events run;   /**< BENCH_RUN_APPEND. */
     bench_histogram latency;
 } append_writer;
 
@@ -45,11 +48,23 @@ static bool take_one(append_all *all)
     return false;
 }
 
-static void write_until_end(append_writer *writer, firn_event *events)
+static firn_status append_batch(append_writer *writer, bench_random *random)
+{
+    const append_all *all = writer->all;
+    const bench_case *setting = all->setting;
+    const firn_slice stream = {"bench", strlen("bench")};
+
+    if (setting->work == BENCH_RUN_APPEND)
+        return bench_events_append(setting, all->ledger, &writer->run, all->pool, random, &writer->err);
+    for (uint32_t i = 0; i < setting->batch; i++)
+        writer->events[i] = (firn_event){.kind = 1, .payload = bench_pool_payload(all->pool, setting, random)};
+    return firn_append(all->ledger, stream, writer->events, setting->batch, NULL, NULL, &writer->err);
+}
+
+static void write_until_end(append_writer *writer)
 {
     append_all *all = writer->all;
     const bench_case *setting = all->setting;
-    const firn_slice stream = {"bench", strlen("bench")};
     uint64_t now_ns = tool_now_ns();
     bench_random random;
 
@@ -57,9 +72,7 @@ static void write_until_end(append_writer *writer, firn_event *events)
     while (now_ns < all->end_ns && !atomic_load_explicit(&all->stopped, memory_order_relaxed) && take_one(all)) {
         uint64_t start_ns = now_ns;
 
-        for (uint32_t i = 0; i < setting->batch; i++)
-            events[i] = (firn_event){.kind = 1, .payload = bench_pool_payload(all->pool, setting, &random)};
-        writer->status = firn_append(all->ledger, stream, events, setting->batch, NULL, NULL, &writer->err);
+        writer->status = append_batch(writer, &random);
         if (writer->status < 0) {
             atomic_store(&all->stopped, true);
             return;
@@ -73,24 +86,46 @@ static void write_until_end(append_writer *writer, firn_event *events)
 static void *writer_main(void *arg)
 {
     append_writer *writer = arg;
-    firn_event *events = calloc(writer->all->setting->batch, sizeof *events);
 
     pthread_mutex_lock(&writer->all->gate);
     pthread_mutex_unlock(&writer->all->gate);
-    if (events == NULL)
-        writer->status = tool_fail(&writer->err, FIRN_ENOMEM, "writer: out of memory");
-    else
-        write_until_end(writer, events);
-    free(events);
+    write_until_end(writer);
     return NULL;
+}
+
+/** Gives the writers what they need before the clock starts. */
+static firn_status make_writers(append_all *all, append_writer *writers, firn_error *err)
+{
+    const bench_case *setting = all->setting;
+    firn_status status = FIRN_OK;
+
+    for (uint32_t i = 0; i < setting->writers && status == FIRN_OK; i++) {
+        writers[i].all = all;
+        writers[i].number = i;
+        if (setting->work == BENCH_RUN_APPEND) {
+            status = bench_events_begin(setting, all->ledger, i, &writers[i].run, err);
+            continue;
+        }
+        writers[i].events = calloc(setting->batch, sizeof *writers[i].events);
+        if (writers[i].events == NULL)
+            status = tool_fail(err, FIRN_ENOMEM, "out of memory");
+    }
+    return status;
+}
+
+static void free_writers(const append_all *all, append_writer *writers)
+{
+    for (uint32_t i = 0; writers != NULL && i < all->setting->writers; i++) {
+        free(writers[i].events);
+        bench_events_free(&writers[i].run);
+    }
+    free(writers);
 }
 
 /** Starts the writers, who wait at the gate; returns how many could be started. */
 static uint32_t start_writers(append_all *all, append_writer *writers)
 {
     for (uint32_t i = 0; i < all->setting->writers; i++) {
-        writers[i].all = all;
-        writers[i].number = i;
         if (pthread_create(&writers[i].thread, NULL, writer_main, &writers[i]) != 0)
             return i;
     }
@@ -140,7 +175,7 @@ firn_status bench_append(const bench_case *setting, const char *folder, bench_ro
         .left = bench_count_max(setting),
     };
     append_writer *writers = calloc(setting->writers, sizeof *writers);
-    char *pool = bench_pool_new(setting);
+    char *pool = setting->work == BENCH_RUN_APPEND ? bench_events_pool_new(setting) : bench_pool_new(setting);
     firn_status status;
 
     if (writers == NULL || pool == NULL) {
@@ -151,7 +186,9 @@ firn_status bench_append(const bench_case *setting, const char *folder, bench_ro
     status = bench_ledger_open(setting, folder, FIRN_PROGRESS_AUTO, &all.ledger, err);
     if (status < 0)
         goto out;
-    status = bench_round_start(all.ledger, round, err);
+    status = make_writers(&all, writers, err);
+    if (status == FIRN_OK)
+        status = bench_round_start(all.ledger, round, err);
     if (status == FIRN_OK)
         status = run_writers(&all, writers, round, err);
     if (status == FIRN_OK)
@@ -163,6 +200,6 @@ firn_status bench_append(const bench_case *setting, const char *folder, bench_ro
     status = firn_close(all.ledger, err);
 out:
     free(pool);
-    free(writers);
+    free_writers(&all, writers);
     return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * async.c — one thread that keeps appends under way and drives the ledger itself.
+ * async.c — one thread that keeps appends under way, of raw events or of events of a run, and drives the ledger itself.
  *
  * The clock is read once for up to 16 submissions and once for all answers of one poll: at millions of appends
  * per second reading it would be a good part of what is measured. A latency counts from the earlier reading,
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
+#include "bench/events.h"
 #include "bench/ledger.h"
 #include "tools/error.h"
 #include "tools/progress.h"
@@ -32,7 +33,8 @@ typedef struct async_run {
     bench_round *round;
     async_slot *slots;
     async_slot *free;
-    firn_event *events;
+    firn_event *events;  /**< BENCH_APPEND_ASYNC. */
+    bench_events in_run; /**< BENCH_RUN_APPEND_ASYNC. */
     uint32_t outstanding;
     uint64_t submitted;
     uint64_t answer_ns; /**< The clock at the first answer of this poll; 0: not read yet. */
@@ -61,11 +63,23 @@ static void answered(void *arg, firn_status status, const firn_receipt *receipt,
     run->outstanding--;
 }
 
+static firn_status submit_batch(async_run *run, bench_random *random, const firn_submit_options *options,
+                                firn_error *err)
+{
+    const bench_case *setting = run->setting;
+    const firn_slice stream = {"bench", strlen("bench")};
+
+    if (setting->work == BENCH_RUN_APPEND_ASYNC)
+        return bench_events_submit(setting, run->ledger, &run->in_run, run->pool, random, options, err);
+    for (uint32_t i = 0; i < setting->batch; i++)
+        run->events[i] = (firn_event){.kind = 1, .payload = bench_pool_payload(run->pool, setting, random)};
+    return firn_append_submit(run->ledger, stream, run->events, setting->batch, NULL, options, NULL, err);
+}
+
 /** Submits until `outstanding` calls are under way, the queue is full, or `left` calls were made. */
 static firn_status submit_some(async_run *run, bench_random *random, uint64_t left, firn_error *err)
 {
     const bench_case *setting = run->setting;
-    const firn_slice stream = {"bench", strlen("bench")};
     uint64_t now_ns = 0;
 
     for (uint64_t i = 0; i < left && run->outstanding < setting->outstanding; i++) {
@@ -75,14 +89,12 @@ static firn_status submit_some(async_run *run, bench_random *random, uint64_t le
 
         if (i % SUBMITS_PER_CLOCK == 0)
             now_ns = tool_now_ns();
-        for (uint32_t j = 0; j < setting->batch; j++)
-            run->events[j] = (firn_event){.kind = 1, .payload = bench_pool_payload(run->pool, setting, random)};
         /* Taken before the call: the answer may come inside it. */
         run->free = slot->next_free;
         slot->start_ns = now_ns;
         run->outstanding++;
         run->answer_ns = 0;
-        status = firn_append_submit(run->ledger, stream, run->events, setting->batch, NULL, &options, NULL, err);
+        status = submit_batch(run, random, &options, err);
         if (status != FIRN_OK) {
             slot->next_free = run->free;
             run->free = slot;
@@ -130,7 +142,8 @@ static firn_status append_until_end(async_run *run, firn_error *err)
 firn_status bench_append_async(const bench_case *setting, const char *folder, bench_round *round, firn_error *err)
 {
     async_run run = {.setting = setting, .round = round};
-    char *pool = bench_pool_new(setting);
+    bool in_run = setting->work == BENCH_RUN_APPEND_ASYNC;
+    char *pool = in_run ? bench_events_pool_new(setting) : bench_pool_new(setting);
     firn_status status;
 
     run.slots = calloc(setting->outstanding, sizeof *run.slots);
@@ -147,7 +160,10 @@ firn_status bench_append_async(const bench_case *setting, const char *folder, be
     status = bench_ledger_open(setting, folder, FIRN_PROGRESS_MANUAL, &run.ledger, err);
     if (status < 0)
         goto out;
-    status = bench_round_start(run.ledger, round, err);
+    if (in_run)
+        status = bench_events_begin(setting, run.ledger, 0, &run.in_run, err);
+    if (status == FIRN_OK)
+        status = bench_round_start(run.ledger, round, err);
     if (status == FIRN_OK)
         status = append_until_end(&run, err);
     if (status == FIRN_OK)
@@ -158,6 +174,7 @@ firn_status bench_append_async(const bench_case *setting, const char *folder, be
     else
         status = firn_close(run.ledger, err);
 out:
+    bench_events_free(&run.in_run);
     free(run.events);
     free(run.slots);
     free(pool);

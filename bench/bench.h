@@ -12,20 +12,25 @@
 
 /** What a case does over and over. */
 typedef enum bench_work {
-    BENCH_APPEND,       /**< Append a batch and wait until it is durable. */
-    BENCH_APPEND_ASYNC, /**< Keep appends under way from one thread. */
-    BENCH_SCAN,         /**< Read all records in order, from the page cache. */
-    BENCH_SCAN_COLD,    /**< The same, the page cache emptied before each pass. */
-    BENCH_GET,          /**< Read one record by a random seq. */
-    BENCH_REPLAY        /**< Build the index anew from the log. */
+    BENCH_APPEND,           /**< Append a batch and wait until it is durable. */
+    BENCH_APPEND_ASYNC,     /**< Keep appends under way from one thread. */
+    BENCH_SCAN,             /**< Read all records in order, from the page cache. */
+    BENCH_SCAN_COLD,        /**< The same, the page cache emptied before each pass. */
+    BENCH_GET,              /**< Read one record by a random seq. */
+    BENCH_REPLAY,           /**< Build the index anew from the log. */
+    BENCH_RUN_APPEND,       /**< Append a batch of events to a run and wait until it is durable. */
+    BENCH_RUN_APPEND_ASYNC, /**< Keep such appends under way from one thread. */
+    BENCH_PUT,              /**< Put batches of content, some under way at a time. */
+    BENCH_GET_DIGEST,       /**< Get content by a random digest, rows on disk. */
+    BENCH_GET_MEMORY        /**< The same, rows in memory. */
 } bench_work;
 
 /** A case. */
 typedef struct bench_case {
     char name[32];
     bench_work work;
-    uint32_t writers;     /**< BENCH_APPEND: threads. */
-    uint32_t outstanding; /**< BENCH_APPEND_ASYNC: calls under way. */
+    uint32_t writers;     /**< BENCH_APPEND, BENCH_RUN_APPEND: threads. */
+    uint32_t outstanding; /**< BENCH_APPEND_ASYNC, BENCH_RUN_APPEND_ASYNC, BENCH_PUT: calls under way. */
     uint32_t batch;       /**< Records of a batch. */
     uint32_t size;        /**< Bytes of a payload. */
     uint64_t records;     /**< Reading: records of the ledger that is read. */
@@ -78,6 +83,11 @@ firn_status bench_append_async(const bench_case *setting, const char *folder, be
 firn_status bench_read(const bench_case *setting, const char *folder, bench_round *round,
                        firn_error *err) FIRN_NODISCARD;
 
+firn_status bench_put(const bench_case *setting, const char *folder, bench_round *round,
+                      firn_error *err) FIRN_NODISCARD;
+firn_status bench_get_digest(const bench_case *setting, const char *folder, bench_round *round,
+                             firn_error *err) FIRN_NODISCARD;
+
 /** A case that can be asked for by name: what differs from the caller's parameters. */
 typedef struct bench_named {
     const char *name;
@@ -85,6 +95,7 @@ typedef struct bench_named {
     uint32_t writers;
     uint32_t outstanding;
     uint32_t batch;
+    uint32_t size;   /**< 0: as asked for. */
     uint32_t spares; /**< 0: as asked for. */
     uint64_t count;  /**< 0: as asked for. */
     bool burst;

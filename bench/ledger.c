@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "bench/folder.h"
 #include "tools/error.h"
 #include "tools/progress.h"
 
@@ -69,6 +70,14 @@ firn_status bench_ledger_open_read(const bench_case *setting, const char *folder
                                    firn_error *err)
 {
     return open_in(setting, folder, FIRN_OPEN_READ, FIRN_PROGRESS_AUTO, out_ledger, err);
+}
+
+void bench_ledger_remove_index(const char *folder)
+{
+    char path[PATH_MAX + 16];
+
+    snprintf(path, sizeof path, "%s/ledger/index", folder);
+    bench_folder_remove(path);
 }
 
 uint64_t bench_count_max(const bench_case *setting)

@@ -13,6 +13,9 @@ firn_status bench_ledger_open(const bench_case *setting, const char *folder, fir
 firn_status bench_ledger_open_read(const bench_case *setting, const char *folder, firn_ledger **out_ledger,
                                    firn_error *err) FIRN_NODISCARD;
 
+/** Removes the index of the ledger in `folder`, which nobody has open: opening it for reading builds rows in memory. */
+void bench_ledger_remove_index(const char *folder);
+
 /** Operations that a case may do: its count, or what fits the spare log files, or no limit. */
 uint64_t bench_count_max(const bench_case *setting);
 

@@ -16,9 +16,21 @@ static double floor_rate(const bench_result *result)
     return (result->floor_before.rate + result->floor_after.rate) / 2;
 }
 
+/** Threads that append and wait. */
+static bool waits(const bench_case *setting)
+{
+    return setting->work == BENCH_APPEND || setting->work == BENCH_RUN_APPEND;
+}
+
+/** One thread that keeps appends under way. */
+static bool submits(const bench_case *setting)
+{
+    return setting->work == BENCH_APPEND_ASYNC || setting->work == BENCH_RUN_APPEND_ASYNC || setting->work == BENCH_PUT;
+}
+
 static bool appends(const bench_result *result)
 {
-    return result->setting->work == BENCH_APPEND || result->setting->work == BENCH_APPEND_ASYNC;
+    return waits(result->setting) || submits(result->setting);
 }
 
 void bench_report_head(const bench_case *setting)
@@ -73,7 +85,9 @@ void bench_report_row(const bench_result *result)
 
 static const char *work_text(bench_work work)
 {
-    static const char *const texts[] = {"append", "append-async", "scan", "scan-cold", "get", "replay"};
+    static const char *const texts[] = {
+        "append",           "append-async", "scan",       "scan-cold",        "get", "replay", "run-append",
+        "run-append-async", "put",          "get-digest", "get-digest-memory"};
 
     return texts[work];
 }
@@ -91,8 +105,8 @@ static void json_setting(tool_json *json, const bench_result *result)
     tool_json_number_of(json, "cores", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
     tool_json_text_of(json, "dir", setting->dir);
     tool_json_number_of(json, "seed", setting->seed);
-    tool_json_number_of(json, "writers", setting->work == BENCH_APPEND ? setting->writers : 0);
-    tool_json_number_of(json, "outstanding", setting->work == BENCH_APPEND_ASYNC ? setting->outstanding : 0);
+    tool_json_number_of(json, "writers", waits(setting) ? setting->writers : 0);
+    tool_json_number_of(json, "outstanding", submits(setting) ? setting->outstanding : 0);
     tool_json_number_of(json, "batch", setting->batch);
     tool_json_number_of(json, "size", setting->size);
     tool_json_text_of(json, "load", setting->burst ? "burst" : "sustained");

@@ -50,9 +50,11 @@ static firn_status run_round(const bench_case *setting, bench_round *round, firn
     *round = (bench_round){0};
     switch (setting->work) {
     case BENCH_APPEND:
+    case BENCH_RUN_APPEND:
         status = bench_append(setting, folder, round, err);
         break;
     case BENCH_APPEND_ASYNC:
+    case BENCH_RUN_APPEND_ASYNC:
         status = bench_append_async(setting, folder, round, err);
         break;
     case BENCH_SCAN:
@@ -60,6 +62,13 @@ static firn_status run_round(const bench_case *setting, bench_round *round, firn
     case BENCH_GET:
     case BENCH_REPLAY:
         status = bench_read(setting, folder, round, err);
+        break;
+    case BENCH_PUT:
+        status = bench_put(setting, folder, round, err);
+        break;
+    case BENCH_GET_DIGEST:
+    case BENCH_GET_MEMORY:
+        status = bench_get_digest(setting, folder, round, err);
         break;
     }
     bench_folder_remove(folder);

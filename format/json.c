@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "format/body.h"
+#include "format/bytes.h"
 
 typedef struct json_walk {
     const uint8_t *data;
@@ -25,7 +26,7 @@ typedef struct json_walk {
 
 static bool is_space(uint8_t c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    return c <= ' ' && (c == ' ' || c == '\t' || c == '\n' || c == '\r');
 }
 
 static bool is_digit(uint8_t c)
@@ -97,10 +98,20 @@ static bool take_escape(json_walk *walk)
     if (walk->size - walk->at < 2)
         return wrong(walk, "unfinished escape");
     if (walk->data[walk->at + 1] != 'u') {
-        if (strchr("\"\\/bfnrt", walk->data[walk->at + 1]) == NULL || walk->data[walk->at + 1] == 0)
+        switch (walk->data[walk->at + 1]) {
+        case '"':
+        case '\\':
+        case '/':
+        case 'b':
+        case 'f':
+        case 'n':
+        case 'r':
+        case 't':
+            walk->at += 2;
+            return true;
+        default:
             return wrong(walk, "unknown escape");
-        walk->at += 2;
-        return true;
+        }
     }
     unit = code_unit(walk, walk->at);
     if (unit < 0)
@@ -117,36 +128,74 @@ static bool take_escape(json_walk *walk)
     return true;
 }
 
+/* One in the highest bit of each byte that is below 0x20, a quote, a backslash or no ASCII. A borrow may set bits above
+   the lowest one that is right, which therefore is the only one to be used. */
+static uint64_t not_plain(uint64_t bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    uint64_t quote = bytes ^ ones * '"', backslash = bytes ^ ones * '\\';
+
+    return ((bytes - ones * 0x20) | (quote - ones) | (backslash - ones) | bytes) & tops;
+}
+
+/* Steps over bytes of a string that stand for themselves, of which most payloads consist. Returns the one behind them;
+   0 at the end. */
+static uint8_t skip_plain(json_walk *walk)
+{
+    const uint8_t *data = walk->data;
+    size_t at = walk->at, size = walk->size;
+    uint8_t c = 0;
+
+    while (size - at >= 8) {
+        uint64_t bytes = fmt_get64(data + at), found = not_plain(bytes);
+
+        if (found != 0) {
+            size_t place = (size_t)__builtin_ctzll(found) / 8;
+
+            walk->at = at + place;
+            return (uint8_t)(bytes >> 8 * place);
+        }
+        at += 8;
+    }
+    while (at < size && (c = data[at]) != '"' && c != '\\' && c >= 0x20 && c < 0x80)
+        at++;
+    walk->at = at;
+    return at < size ? c : 0;
+}
+
+/* Characters that are no ASCII. */
+static bool take_wide(json_walk *walk)
+{
+    size_t at = walk->at;
+
+    while (at < walk->size && walk->data[at] >= 0x80)
+        at++;
+    if (!fmt_utf8_check((firn_slice){walk->data + walk->at, at - walk->at}))
+        return wrong(walk, "string is not UTF-8");
+    walk->at = at;
+    return true;
+}
+
 static bool take_string(json_walk *walk)
 {
-    size_t start = walk->at, plain;
+    size_t start = walk->at;
     uint8_t c;
 
     if (peek(walk) != '"')
         return wrong(walk, "string expected");
     walk->at++;
-    for (;;) {
-        plain = walk->at;
-        while (walk->at < walk->size && (c = walk->data[walk->at]) != '"' && c != '\\' && c >= 0x20)
-            walk->at++;
-        if (!fmt_utf8_check((firn_slice){walk->data + plain, walk->at - plain})) {
-            walk->at = plain;
-            return wrong(walk, "string is not UTF-8");
-        }
+    while ((c = skip_plain(walk)) != '"') {
         if (walk->at == walk->size) {
             walk->at = start;
             return wrong(walk, "string without an end");
         }
-        c = walk->data[walk->at];
-        if (c == '"') {
-            walk->at++;
-            return true;
-        }
-        if (c != '\\')
+        if (c < 0x20)
             return wrong(walk, "control character in a string");
-        if (!take_escape(walk))
+        if (c == '\\' ? !take_escape(walk) : !take_wide(walk))
             return false;
     }
+    walk->at++;
+    return true;
 }
 
 /* 2^1024 - 2^970, the least number that rounds to infinity: 309 digits. */
@@ -227,6 +276,8 @@ static bool take_number(json_walk *walk)
             return wrong(walk, "fraction without digits");
     }
     end = walk->at;
+    if ((peek(walk) | 0x20) != 'e' && whole < sizeof overflow - 1)
+        return true;
     if (!take_exponent(walk, &exponent))
         return false;
     /* The exponent of the first digit that is not 0. */

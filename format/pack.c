@@ -2,6 +2,7 @@
 /* pack.c — write the members of a msgpack body, one after the other, into fixed memory. */
 #include "format/pack.h"
 
+#include <msgpack/pack.h>
 #include <string.h>
 
 #include "format/body.h"
@@ -11,7 +12,7 @@ enum {
     TIME_TYPE = -1
 };
 
-static int pack_write(void *arg, const char *data, size_t size)
+static inline int pack_write(void *arg, const char *data, size_t size)
 {
     fmt_pack *pack = arg;
 
@@ -28,37 +29,53 @@ void fmt_pack_resume(fmt_pack *pack, uint8_t *out, size_t capacity, unsigned key
     pack->capacity = capacity;
     pack->used = 0;
     pack->key = key;
-    msgpack_packer_init(&pack->packer, pack, pack_write);
+}
+
+/* Made where it is used, so that the compiler sees what msgpack-c calls and puts it in place: a body takes some twenty
+   writes of one to nine bytes. */
+static inline msgpack_packer packer_of(fmt_pack *pack)
+{
+    return (msgpack_packer){.data = pack, .callback = pack_write};
 }
 
 void fmt_pack_begin(fmt_pack *pack, uint8_t *out, size_t capacity, unsigned members)
 {
+    msgpack_packer packer = packer_of(pack);
+
     fmt_pack_resume(pack, out, capacity, 0);
-    msgpack_pack_map(&pack->packer, members + 1);
+    msgpack_pack_map(&packer, members + 1);
     fmt_pack_unsigned(pack, FMT_BODY_VERSION);
 }
 
-static msgpack_packer *next_member(fmt_pack *pack)
+static inline msgpack_packer next_member(fmt_pack *pack)
 {
-    msgpack_pack_unsigned_int(&pack->packer, pack->key++);
-    return &pack->packer;
+    msgpack_packer packer = packer_of(pack);
+
+    msgpack_pack_unsigned_int(&packer, pack->key++);
+    return packer;
 }
 
 void fmt_pack_unsigned(fmt_pack *pack, uint64_t number)
 {
-    msgpack_pack_uint64(next_member(pack), number);
+    msgpack_packer packer = next_member(pack);
+
+    msgpack_pack_uint64(&packer, number);
 }
 
 void fmt_pack_str_head(fmt_pack *pack, size_t size)
 {
-    msgpack_pack_str(next_member(pack), size);
+    msgpack_packer packer = next_member(pack);
+
+    msgpack_pack_str(&packer, size);
 }
 
 void fmt_pack_str(fmt_pack *pack, firn_slice text)
 {
+    msgpack_packer packer = packer_of(pack);
+
     fmt_pack_str_head(pack, text.size);
     if (text.size != 0)
-        msgpack_pack_str_body(&pack->packer, text.data, text.size);
+        msgpack_pack_str_body(&packer, text.data, text.size);
 }
 
 void fmt_pack_str_or_nil(fmt_pack *pack, firn_slice text)
@@ -71,18 +88,24 @@ void fmt_pack_str_or_nil(fmt_pack *pack, firn_slice text)
 
 void fmt_pack_nil(fmt_pack *pack)
 {
-    msgpack_pack_nil(next_member(pack));
+    msgpack_packer packer = next_member(pack);
+
+    msgpack_pack_nil(&packer);
 }
 
 void fmt_pack_bin_head(fmt_pack *pack, size_t size)
 {
-    msgpack_pack_bin(next_member(pack), size);
+    msgpack_packer packer = next_member(pack);
+
+    msgpack_pack_bin(&packer, size);
 }
 
 void fmt_pack_bin(fmt_pack *pack, const void *data, size_t size)
 {
+    msgpack_packer packer = packer_of(pack);
+
     fmt_pack_bin_head(pack, size);
-    msgpack_pack_bin_body(&pack->packer, data, size);
+    msgpack_pack_bin_body(&packer, data, size);
 }
 
 static void put_big(uint8_t *at, uint64_t value, size_t size)
@@ -94,48 +117,59 @@ static void put_big(uint8_t *at, uint64_t value, size_t size)
 void fmt_pack_time(fmt_pack *pack, firn_time time)
 {
     uint8_t bytes[TIME_SIZE];
+    msgpack_packer packer = next_member(pack);
 
     put_big(bytes, time.nanoseconds, 4);
     put_big(bytes + 4, (uint64_t)time.seconds, 8);
-    msgpack_pack_ext(next_member(pack), sizeof bytes, TIME_TYPE);
-    msgpack_pack_ext_body(&pack->packer, bytes, sizeof bytes);
+    msgpack_pack_ext(&packer, sizeof bytes, TIME_TYPE);
+    msgpack_pack_ext_body(&packer, bytes, sizeof bytes);
 }
 
 void fmt_pack_array(fmt_pack *pack, size_t elements)
 {
-    msgpack_pack_array(next_member(pack), elements);
+    msgpack_packer packer = next_member(pack);
+
+    msgpack_pack_array(&packer, elements);
 }
 
 void fmt_pack_element_str_or_nil(fmt_pack *pack, firn_slice text)
 {
+    msgpack_packer packer = packer_of(pack);
+
     if (text.data == NULL) {
-        msgpack_pack_nil(&pack->packer);
+        msgpack_pack_nil(&packer);
         return;
     }
-    msgpack_pack_str(&pack->packer, text.size);
+    msgpack_pack_str(&packer, text.size);
     if (text.size != 0)
-        msgpack_pack_str_body(&pack->packer, text.data, text.size);
+        msgpack_pack_str_body(&packer, text.data, text.size);
 }
 
 void fmt_pack_element_bool(fmt_pack *pack, bool value)
 {
+    msgpack_packer packer = packer_of(pack);
+
     if (value)
-        msgpack_pack_true(&pack->packer);
+        msgpack_pack_true(&packer);
     else
-        msgpack_pack_false(&pack->packer);
+        msgpack_pack_false(&packer);
 }
 
 void fmt_pack_element_unsigned(fmt_pack *pack, uint64_t number)
 {
-    msgpack_pack_uint64(&pack->packer, number);
+    msgpack_packer packer = packer_of(pack);
+
+    msgpack_pack_uint64(&packer, number);
 }
 
 void fmt_pack_element_digest(fmt_pack *pack, const uint8_t *digest)
 {
+    msgpack_packer packer = packer_of(pack);
+
     if (digest == NULL) {
-        msgpack_pack_nil(&pack->packer);
+        msgpack_pack_nil(&packer);
         return;
     }
-    msgpack_pack_bin(&pack->packer, FIRN_DIGEST_SIZE);
-    msgpack_pack_bin_body(&pack->packer, digest, FIRN_DIGEST_SIZE);
+    msgpack_pack_bin(&packer, FIRN_DIGEST_SIZE);
+    msgpack_pack_bin_body(&packer, digest, FIRN_DIGEST_SIZE);
 }

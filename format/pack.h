@@ -4,8 +4,8 @@
 #define FMT_PACK_H
 
 #include <stdbool.h>
-
-#include <msgpack/pack.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "firn/time.h"
 #include "firn/types.h"
@@ -16,7 +16,6 @@ typedef struct fmt_pack {
     size_t capacity;
     size_t used;
     unsigned key; /**< Of the next member. */
-    msgpack_packer packer;
 } fmt_pack;
 
 /** Starts a body of this many members behind member 0. */
@@ -35,7 +34,7 @@ void fmt_pack_nil(fmt_pack *pack);
 /** Only what stands before the bytes of a str or bin; the caller lets them follow. */
 void fmt_pack_str_head(fmt_pack *pack, size_t size);
 void fmt_pack_bin_head(fmt_pack *pack, size_t size);
-/** The head of an array, whose elements are written by the functions of msgpack-c or the three below. */
+/** The head of an array, whose elements are written by the functions below. */
 void fmt_pack_array(fmt_pack *pack, size_t elements);
 void fmt_pack_element_str_or_nil(fmt_pack *pack, firn_slice text);
 void fmt_pack_element_bool(fmt_pack *pack, bool value);

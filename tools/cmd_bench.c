@@ -80,12 +80,16 @@ static bench_case case_of(const bench_case *request, const bench_named *named)
     if (named->unnamed) {
         if (named->work == BENCH_APPEND && request->outstanding > 0)
             setting.work = BENCH_APPEND_ASYNC;
+        if (named->work == BENCH_RUN_APPEND && request->outstanding > 0)
+            setting.work = BENCH_RUN_APPEND_ASYNC;
         return setting;
     }
     setting.writers = named->writers;
     setting.outstanding = named->outstanding;
     setting.batch = named->batch;
     setting.burst = named->burst;
+    if (named->size > 0)
+        setting.size = named->size;
     if (named->spares > 0)
         setting.spares = named->spares;
     if (named->count > 0)

@@ -138,7 +138,7 @@ static const tool_option bench_options[] = {
      NULL},
     {"batch", 0, "N", "Records of one batch. Default 1.", NULL},
     {"size", 0, "SIZE", "Bytes of one payload. Default 256.", NULL},
-    {"records", 0, "N", "Records that scan, get and replay read. Default 1000000.", NULL},
+    {"records", 0, "N", "Records or contents that scans, gets and replay read. Default 1000000.", NULL},
     {"segment-size", 0, "SIZE", "Bytes of a log file. Default 64M.", NULL},
     {"spares", 0, "N", "Log files made ahead. Default 2.", NULL},
     {"seed", 0, "N", "Seed of payloads and of the order of reads. Default 1.", NULL},
@@ -285,8 +285,10 @@ const tool_command tool_commands[] = {
      "for each byte of payload, and the rate as a multiple of the floor: single durable writes of 4 KiB into a "
      "pre-written file in the same folder, measured before and after each round.\n\n"
      "Named cases: P1 (one writer), P2 (8 writers), P3 (64 writers), P4 (one thread with 8, 64, 512 and 4096 calls "
-     "under way), P5 (batches of 10, 100, 1000), P9 (scan), P10 (get by seq), P11 (replay), P14 (bytes written). "
-     "Cases of one's own: append, scan, get, replay.",
+     "under way), P5 (batches of 10, 100, 1000), P6 (events of a run in batches of 100, waiting and with 8 batches "
+     "under way), P7 (content of 4 KiB in batches of 64, with 4 batches under way and with one), P9 (scan), P10 (get "
+     "content by digest with rows on disk or in memory, get records by seq), P11 (replay), P14 (bytes written). "
+     "Cases of one's own: append, run-append, put, scan, get, get-digest, replay.",
      bench_options, bench_examples, tool_cmd_bench},
     {"help", "explain the tool or a command", "[COMMAND]", 0, 2, "Prints help on standard output.", help_options,
      help_examples, tool_cmd_help},

@@ -32,6 +32,20 @@ static fmt_verdict size_verdict(firn_slice bytes, size_t size)
     return bytes.size < size ? FMT_SHORT : bytes.size > size ? FMT_LENGTH : FMT_OK;
 }
 
+firn_slice frn_row_facts(frn_table table, firn_slice value)
+{
+    switch (table) {
+    case FRN_TABLE_DIGEST:
+    case FRN_TABLE_CHUNK:
+    case FRN_TABLE_RUN:
+    case FRN_TABLE_RUN_HEAD:
+    case FRN_TABLE_RELEASE:
+        return (firn_slice){value.data, value.size < FRN_ROW_HINT ? value.size : value.size - FRN_ROW_HINT};
+    default:
+        return value;
+    }
+}
+
 firn_slice frn_row_digest_key_encode(uint8_t out[FRN_ROW_DIGEST_KEY], uint8_t code, const uint8_t *digest)
 {
     out[0] = code;
@@ -58,6 +72,7 @@ firn_slice frn_row_digest_encode(uint8_t out[FRN_ROW_DIGEST], const frn_row_dige
     fmt_put32(out + 12, row->chunks);
     fmt_put64(out + 16, row->length);
     fmt_put64(out + 24, (uint64_t)row->time_ns);
+    fmt_put64(out + 32, row->hint);
     return (firn_slice){out, FRN_ROW_DIGEST};
 }
 
@@ -72,6 +87,7 @@ fmt_verdict frn_row_digest_decode(firn_slice value, frn_row_digest *out_row)
         out_row->chunks = fmt_get32(at + 12);
         out_row->length = fmt_get64(at + 16);
         out_row->time_ns = (int64_t)fmt_get64(at + 24);
+        out_row->hint = fmt_get64(at + 32);
     }
     return verdict;
 }
@@ -88,6 +104,7 @@ firn_slice frn_row_chunk_encode(uint8_t out[FRN_ROW_CHUNK], const frn_row_chunk 
     fmt_put64(out, row->seq);
     fmt_put32(out + 8, row->offset);
     fmt_put32(out + 12, row->length);
+    fmt_put64(out + 16, row->hint);
     return (firn_slice){out, FRN_ROW_CHUNK};
 }
 
@@ -97,7 +114,7 @@ fmt_verdict frn_row_chunk_decode(firn_slice value, frn_row_chunk *out_row)
     fmt_verdict verdict = size_verdict(value, FRN_ROW_CHUNK);
 
     if (verdict == FMT_OK) {
-        *out_row = (frn_row_chunk){fmt_get64(at), fmt_get32(at + 8), fmt_get32(at + 12)};
+        *out_row = (frn_row_chunk){fmt_get64(at), fmt_get32(at + 8), fmt_get32(at + 12), fmt_get64(at + 16)};
     }
     return verdict;
 }
@@ -135,22 +152,24 @@ firn_slice frn_row_run_encode(uint8_t out[FRN_ROW_RUN], const frn_row_run *row)
         memcpy(out + at, row->git_sha.data, row->git_sha.size);
         at += row->git_sha.size;
     }
-    return (firn_slice){out, at};
+    fmt_put64(out + at, row->hint);
+    return (firn_slice){out, at + FRN_ROW_HINT};
 }
 
 fmt_verdict frn_row_run_decode(firn_slice value, frn_row_run *out_row)
 {
     const uint8_t *at = value.data;
-    size_t sha_at;
+    size_t sha_at, end;
 
-    if (value.size < RUN_AGENT + 1) {
+    if (value.size < RUN_AGENT + 1 + FRN_ROW_HINT) {
         return FMT_SHORT;
     }
+    end = value.size - FRN_ROW_HINT;
     sha_at = (size_t)RUN_AGENT + at[RUN_AGENT_SIZE] + 1;
-    if (value.size < sha_at) {
+    if (end < sha_at) {
         return FMT_SHORT;
     }
-    if (value.size > sha_at + FIRN_TEXT_SIZE_MAX || (at[sha_at - 1] == 0 && value.size != sha_at)) {
+    if (end > sha_at + FIRN_TEXT_SIZE_MAX || (at[sha_at - 1] == 0 && end != sha_at)) {
         return FMT_LENGTH;
     }
     out_row->create_seq = fmt_get64(at);
@@ -158,7 +177,8 @@ fmt_verdict frn_row_run_decode(firn_slice value, frn_row_run *out_row)
     memcpy(out_row->spec_digest, at + RUN_SPEC, FIRN_DIGEST_SIZE);
     memcpy(out_row->print, at + RUN_PRINT, FRN_PRINT_SIZE);
     out_row->agent_name = (firn_slice){at + RUN_AGENT, at[RUN_AGENT_SIZE]};
-    out_row->git_sha = at[sha_at - 1] == 0 ? (firn_slice){0} : (firn_slice){at + sha_at, value.size - sha_at};
+    out_row->git_sha = at[sha_at - 1] == 0 ? (firn_slice){0} : (firn_slice){at + sha_at, end - sha_at};
+    out_row->hint = fmt_get64(at + end);
     return FMT_OK;
 }
 
@@ -168,6 +188,7 @@ firn_slice frn_row_run_head_encode(uint8_t out[FRN_ROW_RUN_HEAD], const frn_row_
     fmt_put64(out + 1, row->event_count);
     fmt_put64(out + 9, row->last_event_seq);
     fmt_put64(out + 17, row->end_seq);
+    fmt_put64(out + 25, row->hint);
     return (firn_slice){out, FRN_ROW_RUN_HEAD};
 }
 
@@ -184,6 +205,7 @@ fmt_verdict frn_row_run_head_decode(firn_slice value, frn_row_run_head *out_row)
         out_row->event_count = fmt_get64(at + 1);
         out_row->last_event_seq = fmt_get64(at + 9);
         out_row->end_seq = fmt_get64(at + 17);
+        out_row->hint = fmt_get64(at + 25);
     }
     return verdict;
 }
@@ -249,28 +271,37 @@ static size_t bits_of(uint64_t set)
     return count;
 }
 
+/* The next bits from *end on that are set side by side: [*begin, *end). False: there are no more. */
+static bool bits_next(uint64_t set, unsigned *begin, unsigned *end)
+{
+    uint64_t rest = *end == 64 ? 0 : set >> *end;
+
+    if (rest == 0) {
+        return false;
+    }
+    *begin = *end + (unsigned)__builtin_ctzll(rest);
+    rest = ~(set >> *begin);
+    *end = rest == 0 ? 64 : *begin + (unsigned)__builtin_ctzll(rest);
+    return true;
+}
+
 firn_slice frn_row_events_encode(uint8_t out[FRN_ROW_EVENTS], const frn_row_events *row)
 {
-    uint64_t starts = 0, next_seq = 0;
+    uint64_t starts = 0;
+    unsigned begin = 0, end = 0;
     size_t at = 16;
 
-    for (unsigned i = 0; i < FRN_BLOCK_EVENTS; i++) {
-        if ((row->there >> i & 1) == 0) {
-            next_seq = 0;
-            continue;
+    while (bits_next(row->there, &begin, &end)) {
+        for (unsigned i = begin; i < end; i++) {
+            if (i == begin || row->seqs[i] != row->seqs[i - 1] + 1) {
+                starts |= UINT64_C(1) << i;
+                fmt_put64(out + at, row->seqs[i]);
+                at += 8;
+            }
         }
-        if (row->seqs[i] != next_seq) {
-            starts |= UINT64_C(1) << i;
-            fmt_put64(out + at, row->seqs[i]);
-            at += 8;
-        }
-        next_seq = row->seqs[i] + 1;
     }
-    for (unsigned i = 0; i < FRN_BLOCK_EVENTS; i++) {
-        if ((row->there >> i & 1) != 0) {
-            memcpy(out + at, row->prints[i], FRN_PRINT_SIZE);
-            at += FRN_PRINT_SIZE;
-        }
+    for (begin = end = 0; bits_next(row->there, &begin, &end); at += (end - begin) * FRN_PRINT_SIZE) {
+        memcpy(out + at, row->prints[begin], (end - begin) * FRN_PRINT_SIZE);
     }
     fmt_put64(out, row->there);
     fmt_put64(out + 8, starts);
@@ -280,6 +311,7 @@ firn_slice frn_row_events_encode(uint8_t out[FRN_ROW_EVENTS], const frn_row_even
 fmt_verdict frn_row_events_decode(firn_slice value, frn_row_events *out_row)
 {
     const uint8_t *data = value.data, *seq_at, *print_at;
+    unsigned begin = 0, end = 0;
     uint64_t starts, before;
     fmt_verdict verdict;
 
@@ -296,18 +328,17 @@ fmt_verdict frn_row_events_decode(firn_slice value, frn_row_events *out_row)
     if (verdict == FMT_OK && ((starts & ~out_row->there) != 0 || (out_row->there & ~before & ~starts) != 0)) {
         verdict = FMT_SYNTAX;
     }
-    for (unsigned i = 0; i < FRN_BLOCK_EVENTS && verdict == FMT_OK; i++) {
-        if ((out_row->there >> i & 1) == 0) {
-            continue;
+    while (verdict == FMT_OK && bits_next(out_row->there, &begin, &end)) {
+        for (unsigned i = begin; i < end; i++) {
+            if ((starts >> i & 1) != 0) {
+                out_row->seqs[i] = fmt_get64(seq_at);
+                seq_at += 8;
+            } else {
+                out_row->seqs[i] = out_row->seqs[i - 1] + 1;
+            }
         }
-        if ((starts >> i & 1) != 0) {
-            out_row->seqs[i] = fmt_get64(seq_at);
-            seq_at += 8;
-        } else {
-            out_row->seqs[i] = out_row->seqs[i - 1] + 1;
-        }
-        memcpy(out_row->prints[i], print_at, FRN_PRINT_SIZE);
-        print_at += FRN_PRINT_SIZE;
+        memcpy(out_row->prints[begin], print_at, (end - begin) * FRN_PRINT_SIZE);
+        print_at += (end - begin) * FRN_PRINT_SIZE;
     }
     return verdict;
 }
@@ -337,6 +368,7 @@ firn_slice frn_row_release_encode(uint8_t out[FRN_ROW_RELEASE], const frn_row_re
     fmt_put64(out + 8, row->origin);
     fmt_put64(out + 16, (uint64_t)row->created_at.seconds);
     fmt_put32(out + 24, row->created_at.nanoseconds);
+    fmt_put64(out + 28, row->hint);
     return (firn_slice){out, FRN_ROW_RELEASE};
 }
 
@@ -349,6 +381,7 @@ fmt_verdict frn_row_release_decode(firn_slice value, frn_row_release *out_row)
         out_row->seq = fmt_get64(at);
         out_row->origin = fmt_get64(at + 8);
         out_row->created_at = (firn_time){.seconds = (int64_t)fmt_get64(at + 16), .nanoseconds = fmt_get32(at + 24)};
+        out_row->hint = fmt_get64(at + 28);
     }
     return verdict;
 }

@@ -3,7 +3,8 @@
  * apply.c — turn the records of a batch into rows.
  *
  * Happy path: one head is held in memory while records of its stream follow each other, and written back when another
- * stream's turn comes or the batch ends: a batch of a thousand events of one stream writes one row.
+ * stream's turn comes or the batch ends: a batch of a thousand events of one stream writes one row. What is held then
+ * serves the next batch too, if that follows at once: rows are what the log up to here makes of them.
  *
  * What can fail: memory and the index's limit, which undo the batch; and a record that does not fit the rows before
  * it. Live, that would be an error of a store's; in replay it is damage that checksums cannot see.
@@ -43,14 +44,17 @@ static firn_status contradiction(firn_error *err, uint64_t seq, const char *what
 void frn_apply_begin(frn_apply *apply, frn_index *index, const frn_apply_table *table, frn_digests *digests,
                      uint64_t first_seq, int64_t time_ns)
 {
+    if (apply->index != index || apply->next_seq != first_seq) {
+        apply->held = false;
+        apply->dirty = false;
+        apply->run.stream = 0;
+    }
     apply->index = index;
     apply->table = table;
     apply->digests = digests;
     apply->first_seq = first_seq;
     apply->time_ns = time_ns;
-    apply->held = false;
-    apply->dirty = false;
-    apply->run.stream = 0;
+    apply->next_seq = 0;
     frn_index_begin(index, first_seq);
 }
 
@@ -218,7 +222,7 @@ static firn_status stream_begin(frn_apply *apply, const fmt_record *record, firn
     return stream_put(apply, record->stream, &row, err);
 }
 
-firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, firn_error *err)
+firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, uint64_t hint, firn_error *err)
 {
     frn_apply_fn fn = NULL;
     unsigned block;
@@ -241,6 +245,7 @@ firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, firn_er
     }
     apply->head = (frn_row_head){.version = record->version, .last_seq = record->seq};
     apply->dirty = true;
+    apply->hint = hint;
     if (record->kind >= FMT_BLOCK_LEDGER) {
         block = (unsigned)(record->kind - FMT_BLOCK_LEDGER) / FRN_APPLY_BLOCK_SIZE;
         if (block >= FRN_APPLY_BLOCKS) {
@@ -343,6 +348,7 @@ firn_status frn_apply_finish(frn_apply *apply, uint32_t count, const fmt_batch_k
 void frn_apply_commit(frn_apply *apply, uint64_t last_seq)
 {
     assert(!apply->dirty);
+    apply->next_seq = last_seq + 1;
     frn_index_commit(apply->index, last_seq);
 }
 

@@ -4,7 +4,7 @@
  *
  * begin, then the batch's names (frn_apply_name) and records (frn_apply_record), each name before the first record
  * of its stream, then finish, then commit; abort at any time takes everything back. What apply writes depends on the
- * batch and on the rows before it, on nothing else.
+ * batch and on the rows before it, on nothing else, but for hints: those say where the batch stands.
  *
  * Every record moves the head of its stream, whatever its kind; rows beyond that are the business of the store that
  * owns the kind's block.
@@ -56,20 +56,23 @@ struct frn_apply {
     const frn_apply_table *table;
     uint64_t first_seq;
     int64_t time_ns;
-    uint32_t stream; /**< The stream whose head is held here … */
-    bool held;       /**< … if any is, … */
-    bool dirty;      /**< … and was moved since it was read. */
+    uint64_t hint;     /**< Of the record that is being applied. */
+    uint64_t next_seq; /**< Where a batch must begin for which what is held is right; 0: none, one is open. */
+    uint32_t stream;   /**< The stream whose head is held here … */
+    bool held;         /**< … if any is, … */
+    bool dirty;        /**< … and was moved since it was read. */
     frn_row_head head;
     frn_digests *digests;
     frn_held_run run; /**< The run store's. */
 };
 
-/** digests: for the stores that hash. */
+/** digests: for the stores that hash. Before the first batch *apply is all zero. */
 void frn_apply_begin(frn_apply *apply, frn_index *index, const frn_apply_table *table, frn_digests *digests,
                      uint64_t first_seq, int64_t time_ns);
 /** A stream comes into being. FIRN_ECORRUPT: not the next number, or the name is taken. */
 firn_status frn_apply_name(frn_apply *apply, uint32_t stream, firn_slice name, firn_error *err) FIRN_NODISCARD;
-firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, firn_error *err) FIRN_NODISCARD;
+/** hint: where the record stands, packed (frn_log_hint_pack()), for the rows that name it. */
+firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, uint64_t hint, firn_error *err) FIRN_NODISCARD;
 /** What the batch as a whole says: its key, if it has one, is kept, and keys that are over their age go. */
 firn_status frn_apply_finish(frn_apply *apply, uint32_t count, const fmt_batch_key *key,
                              firn_error *err) FIRN_NODISCARD;

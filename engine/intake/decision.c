@@ -117,9 +117,11 @@ firn_status frn_decision_stream(frn_decision *decision, frn_stream_ref *ref, uin
 firn_status frn_decision_record(frn_decision *decision, uint16_t kind, uint32_t stream, uint64_t version,
                                 const firn_slice *parts, size_t parts_count, firn_error *err)
 {
+    frn_log_hint hint = decision->place.hint;
     fmt_record record;
 
+    hint.offset += decision->writer.used;
     record = fmt_batch_add(&decision->writer, kind, stream, version, parts, parts_count);
     assert(decision->writer.used <= decision->writer.capacity);
-    return frn_apply_record(&decision->apply, &record, err);
+    return frn_apply_record(&decision->apply, &record, frn_log_hint_pack(hint), err);
 }

@@ -101,7 +101,7 @@ typedef struct frn_replay_told {
 firn_status frn_replay_run(frn_replay *replay, frn_log *log, uint64_t first_seq, uint64_t last_seq,
                            const frn_replay_told *told, firn_error *err) FIRN_NODISCARD;
 
-/** SHA-256 over all rows that a view sees, and their number. */
+/** SHA-256 over the facts of all rows that a view sees, and their number. */
 firn_status frn_rows_digest(frn_heap *heap, frn_index_view *view, uint8_t out_digest[FIRN_DIGEST_SIZE],
                             uint64_t *out_rows, firn_error *err) FIRN_NODISCARD;
 

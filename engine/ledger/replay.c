@@ -56,7 +56,7 @@ firn_status frn_replay_record(void *arg, const frn_log_record *record, firn_erro
         status = batch_begin(replay, batch, err);
     }
     if (status == FIRN_OK) {
-        status = frn_apply_record(&replay->apply, &record->record, err);
+        status = frn_apply_record(&replay->apply, &record->record, frn_log_hint_pack(record->hint), err);
     }
     if (status == FIRN_OK) {
         replay->records++;
@@ -131,7 +131,7 @@ static firn_status digest_row(void *arg, frn_table table, firn_slice key, firn_s
     (void)err;
     frn_digest_number(walk->digest, (uint64_t)table);
     frn_digest_bytes(walk->digest, key);
-    frn_digest_bytes(walk->digest, value);
+    frn_digest_bytes(walk->digest, frn_row_facts(table, value));
     walk->rows++;
     return FIRN_OK;
 }

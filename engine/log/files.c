@@ -15,26 +15,48 @@ static void file_free(frn_log *log, frn_log_file *file)
     frn_free(log->heap, file);
 }
 
-/* Closes the file unused longest when there are too many. List lock held. */
-static void trim(frn_log *log)
+/* The place in the list of the file that nobody uses and that was unused longest, or NULL. List lock held. */
+static frn_log_file **unused_longest(frn_log *log)
 {
     frn_log_file **oldest = NULL;
 
-    if (log->files_count <= FRN_LOG_FILES_MAX) {
-        return;
-    }
-    for (frn_log_file **at = &log->files; *at != NULL; at = &(*at)->next) {
-        if ((*at)->users == 0 && (oldest == NULL || (*at)->used_at < (*oldest)->used_at)) {
-            oldest = at;
+    for (size_t i = 0; i < FRN_LOG_FILES_BUCKETS; i++) {
+        for (frn_log_file **at = &log->files[i]; *at != NULL; at = &(*at)->next) {
+            if (atomic_load_explicit(&(*at)->users, memory_order_acquire) == 0 &&
+                (oldest == NULL || (*at)->used_at < (*oldest)->used_at)) {
+                oldest = at;
+            }
         }
     }
-    if (oldest != NULL) {
-        frn_log_file *gone = *oldest;
+    return oldest;
+}
 
+/* Closes files while there are too many. List lock held. */
+static void trim(frn_log *log)
+{
+    frn_log_file **oldest, *gone;
+
+    while (log->files_count > FRN_LOG_FILES_MAX && (oldest = unused_longest(log)) != NULL) {
+        gone = *oldest;
         *oldest = gone->next;
         log->files_count--;
         file_free(log, gone);
     }
+}
+
+/* The file if it is open, with one more user; NULL: it is not. List lock held. */
+static frn_log_file *file_use(frn_log *log, uint64_t number)
+{
+    frn_log_file *file = log->files[number % FRN_LOG_FILES_BUCKETS];
+
+    while (file != NULL && file->number != number) {
+        file = file->next;
+    }
+    if (file != NULL) {
+        atomic_fetch_add_explicit(&file->users, 1, memory_order_relaxed);
+        file->used_at = ++log->files_clock;
+    }
+    return file;
 }
 
 firn_status frn_log_file_take(frn_log *log, uint64_t number, frn_log_file **out_file, firn_error *err)
@@ -44,9 +66,10 @@ firn_status frn_log_file_take(frn_log *log, uint64_t number, frn_log_file **out_
     firn_status status = FIRN_OK;
 
     frn_mutex_lock(&log->list);
-    for (file = log->files; file != NULL && file->number != number; file = file->next) {
-    }
+    file = file_use(log, number);
     if (file == NULL) {
+        frn_log_file **bucket = &log->files[number % FRN_LOG_FILES_BUCKETS];
+
         file = frn_alloc_zero(log->heap, 1, sizeof *file);
         if (file == NULL) {
             status = frn_fail(err, FIRN_ENOMEM, "segment %" PRIu64 ": out of memory", number);
@@ -59,35 +82,34 @@ firn_status frn_log_file_take(frn_log *log, uint64_t number, frn_log_file **out_
             frn_free(log->heap, file);
             goto out;
         }
-        file->next = log->files;
-        log->files = file;
+        file->next = *bucket;
+        *bucket = file;
         log->files_count++;
+        file = file_use(log, number);
+        trim(log);
     }
-    file->users++;
-    file->used_at = ++log->files_clock;
-    trim(log);
     *out_file = file;
 out:
     frn_mutex_unlock(&log->list);
     return status;
 }
 
-void frn_log_file_give(frn_log *log, frn_log_file *file)
+void frn_log_file_give(frn_log_file *file)
 {
     if (file != NULL) {
-        frn_mutex_lock(&log->list);
-        file->users--;
-        frn_mutex_unlock(&log->list);
+        atomic_fetch_sub_explicit(&file->users, 1, memory_order_release);
     }
 }
 
 void frn_log_files_close(frn_log *log)
 {
-    while (log->files != NULL) {
-        frn_log_file *file = log->files;
+    for (size_t i = 0; i < FRN_LOG_FILES_BUCKETS; i++) {
+        while (log->files[i] != NULL) {
+            frn_log_file *file = log->files[i];
 
-        log->files = file->next;
-        file_free(log, file);
+            log->files[i] = file->next;
+            file_free(log, file);
+        }
     }
     log->files_count = 0;
 }
@@ -190,13 +212,19 @@ firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_seg
 bool frn_log_at(frn_log *log, uint64_t seq, uint64_t number, const frn_segment **out_segment, frn_log_file **out_file)
 {
     const frn_segment *segment;
+    frn_log_file *file = NULL;
 
     frn_mutex_lock(&log->list);
     segment = find_segment(log, seq);
+    if (segment != NULL && segment->number == number) {
+        file = file_use(log, number);
+    }
     frn_mutex_unlock(&log->list);
-    if (segment == NULL || segment->number != number || frn_log_file_take(log, number, out_file, NULL) < 0) {
+    if (segment == NULL || segment->number != number ||
+        (file == NULL && frn_log_file_take(log, number, &file, NULL) < 0)) {
         return false;
     }
     *out_segment = segment;
+    *out_file = file;
     return true;
 }

@@ -5,6 +5,7 @@
 #include "engine/log/recovery.h"
 
 #include "engine/base/error.h"
+#include "engine/log/directory.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -91,6 +92,7 @@ static frn_log *log_new(frn_heap *heap, frn_io *io, const frn_log_options *optio
     frn_mutex_init(&log->tail);
     frn_mutex_init(&log->reap);
     frn_mutex_init(&log->list);
+    frn_directory_init(&log->directory);
     return log;
 }
 
@@ -108,6 +110,7 @@ static void log_free(frn_log *log)
     frn_publish_drop(log);
     frn_refresh_drop(log);
     frn_log_files_close(log);
+    frn_directory_done(log);
     for (unsigned i = 0; i < log->spares_count; i++) {
         frn_segment_free(log, log->spares[i]);
     }

@@ -102,6 +102,17 @@ typedef struct frn_log_hint {
     uint64_t offset;
 } frn_log_hint;
 
+/** A hint as one number, for a row; 0 is none, and stands for one that does not fit too. */
+static inline uint64_t frn_log_hint_pack(frn_log_hint hint)
+{
+    return hint.segment > UINT32_MAX || hint.offset > UINT32_MAX ? 0 : hint.segment << 32 | hint.offset;
+}
+
+static inline frn_log_hint frn_log_hint_unpack(uint64_t packed)
+{
+    return (frn_log_hint){.segment = packed >> 32, .offset = packed & UINT32_MAX};
+}
+
 /** Where the next batch may be written. */
 typedef struct frn_log_place {
     uint8_t *data; /**< size bytes of memory for the batch; written in place with a fmt_batch_writer. */
@@ -180,7 +191,9 @@ firn_status frn_log_reader_next(frn_log_reader *reader, uint64_t last_seq, frn_l
 void frn_log_reader_close(frn_log_reader *reader);
 
 /** One durable record, verified, copied into buf (out_record->record.body points into it; batch is NULL, its
-    first seq, count and time are returned). FIRN_ENOTFOUND, FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM. */
+    first seq, count and time are returned). The first get in some 64 KiB of log walks through them, later ones are one
+    short read; what is remembered for that takes at most 64 MiB. FIRN_ENOTFOUND, FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM.
+ */
 firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record,
                         uint64_t *out_batch_first, uint32_t *out_batch_count, int64_t *out_time_ns,
                         firn_error *err) FIRN_NODISCARD;

@@ -7,6 +7,7 @@
  *   maker     making segments and writing the manifest
  *   tail      everything that allocates: the filling group, positions, the queue's submission side
  *   list      the segments that readers look up, the open files
+ *   directory where records stand that were asked for by seq
  */
 #ifndef FRN_LOG_PRIVATE_H
 #define FRN_LOG_PRIVATE_H
@@ -21,7 +22,8 @@
 enum {
     FRN_LOG_FLIGHTS_MAX = 16,                    /**< Groups in flight at most, whatever the options say. */
     FRN_LOG_SLOTS_MAX = FRN_LOG_FLIGHTS_MAX + 1, /**< One more group can be filling. */
-    FRN_LOG_FILES_MAX = 64,                      /**< Files kept open for readers. */
+    FRN_LOG_FILES_MAX = 256,                     /**< Files kept open for readers: of 16 GiB by default. */
+    FRN_LOG_FILES_BUCKETS = 64,
     FRN_LOG_SPARES_MAX = 64
 };
 
@@ -90,16 +92,33 @@ typedef struct frn_group {
     _Atomic uint32_t waiters;
 } frn_group;
 
-/** A file that readers share; kept open for a while when nobody uses it. Guarded by the list lock. */
+/** A file that readers share; kept open for a while when nobody uses it. Guarded by the list lock, but users only goes
+    up under it: whoever has done with a file need not take a lock, and touches it no more. */
 typedef struct frn_log_file {
-    struct frn_log_file *next;
+    struct frn_log_file *next; /**< In its bucket. */
     uint64_t number;
     frn_file *file;
-    unsigned users;
+    _Atomic unsigned users;
     uint64_t used_at;    /**< Of a counter, to find the one unused longest. */
     fmt_anchor *anchors; /**< Of a sealed segment; NULL until they were needed. */
     uint32_t anchors_count;
 } frn_log_file;
+
+/** What a record does not say of the batch around it. */
+typedef struct frn_batch_facts {
+    uint64_t first_seq;
+    int64_t time_ns;
+    uint32_t count;
+} frn_batch_facts;
+
+/** Where records stand, as far as somebody asked; see directory.c. */
+typedef struct frn_stretch frn_stretch;
+typedef struct frn_directory {
+    frn_mutex lock;      /**< Guards what follows. Nothing else is locked while it is held. */
+    frn_stretch **table; /**< NULL until something is remembered. */
+    size_t size;         /**< Bytes of all stretches. */
+    size_t hand;         /**< The place that is cleared next when they are too many. */
+} frn_directory;
 
 /** Where a segment that is being made stands. */
 typedef enum frn_make_stage {
@@ -209,9 +228,11 @@ struct frn_log {
     /* Guarded by the list lock. */
     frn_mutex list;
     frn_segments segments; /**< With records, in log order; the active one last. */
-    frn_log_file *files;
+    frn_log_file *files[FRN_LOG_FILES_BUCKETS]; /**< By number: neighbours in the log lie in different ones. */
     unsigned files_count;
     uint64_t files_clock;
+
+    frn_directory directory;
 
     /* Fixed once open; a refresh of a log that is read changes them, and the manifest, under the list lock. */
     bool was_clean;
@@ -385,7 +406,7 @@ void frn_walk_summary(const frn_walk *walk, const uint8_t *data, const fmt_group
 
 /** A file for reading a segment; given back with frn_log_file_give(). */
 firn_status frn_log_file_take(frn_log *log, uint64_t number, frn_log_file **out_file, firn_error *err) FIRN_NODISCARD;
-void frn_log_file_give(frn_log *log, frn_log_file *file);
+void frn_log_file_give(frn_log_file *file);
 void frn_log_files_close(frn_log *log);
 
 #endif

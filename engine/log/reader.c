@@ -11,6 +11,7 @@
 
 #include "engine/base/buf.h"
 #include "engine/base/error.h"
+#include "engine/log/directory.h"
 #include "format/bytes.h"
 
 #include <assert.h>
@@ -62,7 +63,7 @@ firn_status frn_log_reader_open(frn_log *log, uint64_t first_seq, size_t buffer_
 void frn_log_reader_close(frn_log_reader *reader)
 {
     if (reader != NULL) {
-        frn_log_file_give(reader->log, reader->file);
+        frn_log_file_give(reader->file);
         frn_walk_done(&reader->walk);
         frn_free(reader->log->heap, reader);
     }
@@ -112,7 +113,7 @@ static firn_status enter(frn_log_reader *reader, firn_error *err)
     if (status < 0) {
         return status;
     }
-    frn_log_file_give(reader->log, reader->file);
+    frn_log_file_give(reader->file);
     reader->file = file;
     reader->segment = segment;
     reader->offset = offset;
@@ -275,18 +276,14 @@ firn_status frn_log_reader_next(frn_log_reader *reader, uint64_t last_seq, frn_l
     return FIRN_OK;
 }
 
-firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record,
-                        uint64_t *out_batch_first, uint32_t *out_batch_count, int64_t *out_time_ns, firn_error *err)
+/* One record by walking from the anchor before it; what is wrong on the way is told. */
+static firn_status get_by_walk(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record,
+                               frn_batch_facts *out_batch, firn_error *err)
 {
     frn_log_reader *reader = NULL;
     frn_log_record found;
-    firn_status status;
+    firn_status status = frn_log_reader_open(log, seq, GET_BUFFER, &reader, err);
 
-    if (seq == 0 || seq > frn_log_durable(log)) {
-        (void)frn_fail(err, FIRN_ENOTFOUND, "record not found: %" PRIu64, seq);
-        return frn_place(err, FIRN_ENOTFOUND, 0, 0, seq);
-    }
-    status = frn_log_reader_open(log, seq, GET_BUFFER, &reader, err);
     if (status == FIRN_OK) {
         status = frn_log_reader_next(reader, seq, &found, err);
     }
@@ -299,14 +296,47 @@ firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_recor
             memcpy(buf->data, found.record.body.data, found.record.body.size);
         }
         buf->size = found.record.body.size;
-        *out_batch_first = found.batch->first_seq;
-        *out_batch_count = found.batch->count;
-        *out_time_ns = found.batch->time_ns;
+        *out_batch = (frn_batch_facts){found.batch->first_seq, found.batch->time_ns, found.batch->count};
         *out_record = found;
         out_record->record.body.data = buf->data;
-        out_record->batch = NULL;
     }
     frn_log_reader_close(reader);
+    return status;
+}
+
+firn_status frn_log_get(frn_log *log, uint64_t seq, firn_buf *buf, frn_log_record *out_record,
+                        uint64_t *out_batch_first, uint32_t *out_batch_count, int64_t *out_time_ns, firn_error *err)
+{
+    const frn_segment *segment;
+    frn_log_file *file;
+    frn_log_record found = {.batch = NULL};
+    frn_batch_facts batch = {0};
+    uint64_t anchor;
+    bool there = false;
+    firn_status status;
+
+    if (seq == 0 || seq > frn_log_durable(log)) {
+        (void)frn_fail(err, FIRN_ENOTFOUND, "record not found: %" PRIu64, seq);
+        return frn_place(err, FIRN_ENOTFOUND, 0, 0, seq);
+    }
+    status = frn_log_seek(log, seq, &segment, &file, &anchor, err);
+    if (status == FIRN_OK) {
+        status = frn_directory_get(log, segment, file, anchor, seq, buf, &found.record, &found.hint.offset, &batch,
+                                   &there, err);
+        found.hint.segment = segment->number;
+        found.incarnation = segment->incarnation;
+        frn_log_file_give(file);
+    }
+    if (status == FIRN_OK && !there) {
+        status = get_by_walk(log, seq, buf, &found, &batch, err);
+    }
+    if (status == FIRN_OK) {
+        *out_batch_first = batch.first_seq;
+        *out_batch_count = batch.count;
+        *out_time_ns = batch.time_ns;
+        *out_record = found;
+        out_record->batch = NULL;
+    }
     return status;
 }
 
@@ -356,7 +386,7 @@ firn_status frn_log_get_at(frn_log *log, uint64_t seq, frn_log_hint hint, size_t
     if (seq > 0 && seq <= frn_log_durable(log) && body_size <= FMT_BODY_SIZE_MAX &&
         frn_log_at(log, seq, hint.segment, &segment, &file)) {
         status = read_at(log, segment, file, seq, hint.offset, body_size, buf, out_record, &there, err);
-        frn_log_file_give(log, file);
+        frn_log_file_give(file);
     }
     if (status == FIRN_OK && !there) {
         status = frn_log_get(log, seq, buf, &found, &batch_first, &batch_count, &time_ns, err);

@@ -127,7 +127,7 @@ static firn_status walk_on(frn_log *log, uint64_t durable, bool *out_reached, fi
         status = take_group(log, &walk, segment, &taken, err);
     }
     *out_reached = segment->next_seq > durable;
-    frn_log_file_give(log, file);
+    frn_log_file_give(file);
     frn_walk_done(&walk);
     return status;
 }

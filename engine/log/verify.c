@@ -72,7 +72,11 @@ static firn_status apply_batch(struct verify *v, const frn_segment *segment, uin
     firn_error why = {0};
 
     for (uint32_t i = 0; i < batch->count && v->apply != NULL; i++) {
-        frn_log_record record = {.batch = batch, .incarnation = segment->incarnation};
+        frn_log_record record = {
+            .batch = batch,
+            .incarnation = segment->incarnation,
+            .hint = {.segment = segment->number, .offset = offset + FMT_BATCH_HEADER + at},
+        };
         size_t size;
         fmt_verdict verdict = fmt_record_decode((const uint8_t *)batch->records.data + at, batch->records.size - at,
                                                 segment->salt, batch->first_seq + i, &record.record, &size);
@@ -266,7 +270,7 @@ static firn_status check_segment(struct verify *v, size_t index, frn_walk *walk,
     } else if (status == FIRN_OK && footer_was_written(v, index)) {
         find_at(v, FIRN_DETAIL_FOOTER, segment, footer_at, "footer", "is damaged");
     }
-    frn_log_file_give(log, file);
+    frn_log_file_give(file);
     frn_segment_free(log, counted);
     return status;
 }

@@ -8,13 +8,17 @@
 
 #include <string.h>
 
-static firn_status release_show(firn_view *view, uint64_t seq, firn_buf *buf, firn_release *out_release,
+enum {
+    RELEASE_SIZE = 512 /* Most bodies are shorter, so that one read is enough. */
+};
+
+static firn_status release_show(firn_view *view, const frn_row_release *row, firn_buf *buf, firn_release *out_release,
                                 firn_error *err)
 {
     fmt_record record;
     firn_release release;
     bool rollback;
-    firn_status status = frn_view_record(view, seq, buf, &record, err);
+    firn_status status = frn_view_record_at(view, row->seq, row->hint, RELEASE_SIZE, buf, &record, err);
 
     if (status != FIRN_OK) {
         return status;
@@ -22,9 +26,9 @@ static firn_status release_show(firn_view *view, uint64_t seq, firn_buf *buf, fi
     rollback = record.kind == FMT_KIND_RELEASE_ROLLBACK;
     if ((record.kind != FMT_KIND_RELEASE_PROMOTE && !rollback) ||
         fmt_release_decode(record.body, rollback, &release) != FMT_OK) {
-        return frn_view_bad(err, seq, "is not the release that the index says");
+        return frn_view_bad(err, row->seq, "is not the release that the index says");
     }
-    release.seq = seq;
+    release.seq = row->seq;
     *out_release = release;
     return FIRN_OK;
 }
@@ -54,7 +58,7 @@ static firn_status newest_below(firn_view *view, uint32_t stream, uint64_t befor
         status = verdict == FMT_OK ? status : frn_row_bad(err, FRN_TABLE_RELEASE, verdict);
     }
     firn_buf_free(&key);
-    return status == FIRN_OK ? release_show(view, row.seq, buf, out_release, err) : status;
+    return status == FIRN_OK ? release_show(view, &row, buf, out_release, err) : status;
 }
 
 static firn_status history(firn_view *view, firn_slice name, uint64_t before, firn_buf *buf, firn_release *out_release,

@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+    RUN_SIZE = 1024 /* Most bodies of creations and ends are shorter, so that one read is enough. */
+};
+
 firn_status frn_run_head(firn_view *view, uint32_t stream, firn_buf *buf, frn_row_run_head *out_head, firn_error *err)
 {
     uint8_t key[FRN_ROW_RUN_KEY];
@@ -50,15 +54,15 @@ firn_status frn_run_stream(firn_view *view, firn_slice run_id, firn_buf *buf, ui
 }
 
 /* What the record of a run's end says. */
-static firn_status end_show(firn_view *view, uint64_t seq, firn_run *run, firn_error *err)
+static firn_status end_show(firn_view *view, const frn_row_run_head *head, firn_run *run, firn_error *err)
 {
     firn_buf buf = {0};
     fmt_record record;
     fmt_run_end end;
-    firn_status status = frn_view_record(view, seq, &buf, &record, err);
+    firn_status status = frn_view_record_at(view, head->end_seq, head->hint, RUN_SIZE, &buf, &record, err);
 
     if (status == FIRN_OK && (record.kind != FMT_KIND_RUN_END || fmt_run_end_decode(record.body, &end) != FMT_OK)) {
-        status = frn_view_bad(err, seq, "is not the end of a run");
+        status = frn_view_bad(err, head->end_seq, "is not the end of a run");
     }
     if (status == FIRN_OK) {
         run->summary = end.summary;
@@ -68,9 +72,9 @@ static firn_status end_show(firn_view *view, uint64_t seq, firn_run *run, firn_e
     return status;
 }
 
-/* A run from its rows and records; create_seq is in row. */
-static firn_status run_show(firn_view *view, uint64_t create_seq, const frn_row_run_head *head, firn_buf *buf,
-                            firn_run *out_run, firn_error *err)
+/* A run from its rows and records. */
+static firn_status run_show(firn_view *view, uint64_t create_seq, uint64_t create_hint, const frn_row_run_head *head,
+                            firn_buf *buf, firn_run *out_run, firn_error *err)
 {
     fmt_record record;
     fmt_run_create create;
@@ -81,7 +85,7 @@ static firn_status run_show(firn_view *view, uint64_t create_seq, const frn_row_
         .create_seq = create_seq,
         .end_seq = head->end_seq,
     };
-    firn_status status = frn_view_record(view, create_seq, buf, &record, err);
+    firn_status status = frn_view_record_at(view, create_seq, create_hint, RUN_SIZE, buf, &record, err);
 
     if (status != FIRN_OK) {
         return status;
@@ -98,7 +102,7 @@ static firn_status run_show(firn_view *view, uint64_t create_seq, const frn_row_
     run.created_at = create.created_at;
     memcpy(run.spec_digest, create.spec_digest, sizeof run.spec_digest);
     if (head->end_seq != 0) {
-        status = end_show(view, head->end_seq, &run, err);
+        status = end_show(view, head, &run, err);
     }
     if (status == FIRN_OK) {
         *out_run = run;
@@ -119,7 +123,7 @@ static firn_status run_get(firn_view *view, firn_slice run_id, firn_buf *buf, fi
     if (status == FIRN_OK) {
         status = frn_run_row(view, stream, buf, &row, err);
     }
-    return status == FIRN_OK ? run_show(view, row.create_seq, &head, buf, out_run, err) : status;
+    return status == FIRN_OK ? run_show(view, row.create_seq, row.hint, &head, buf, out_run, err) : status;
 }
 
 firn_status firn_run_get(firn_view *view, firn_slice run_id, firn_buf *buf, firn_run *out_run, firn_error *err)
@@ -359,7 +363,7 @@ static firn_status list_next(firn_run_list *list, firn_run *out_run, firn_error 
                                             : status;
         }
     } while (!matches(list, &row, &head));
-    return run_show(list->view, row.create_seq, &head, &list->record, out_run, err);
+    return run_show(list->view, row.create_seq, row.hint, &head, &list->record, out_run, err);
 }
 
 firn_status firn_run_list_next(firn_run_list *list, firn_run *out_run, firn_error *err)

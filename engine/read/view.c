@@ -291,3 +291,12 @@ firn_status frn_view_record(firn_view *view, uint64_t seq, firn_buf *buf, fmt_re
     }
     return status;
 }
+
+firn_status frn_view_record_at(firn_view *view, uint64_t seq, uint64_t hint, size_t body_size, firn_buf *buf,
+                               fmt_record *out_record, firn_error *err)
+{
+    firn_status status =
+        frn_log_get_at(view->ledger->log, seq, frn_log_hint_unpack(hint), body_size, buf, out_record, err);
+
+    return status == FIRN_ENOTFOUND ? frn_view_bad(err, seq, "is named by the index and not in the log") : status;
+}

@@ -21,6 +21,9 @@ firn_status frn_view_stream(firn_view *view, firn_slice name, firn_buf *buf, uin
 /** A record of the log that rows name: what is missing is damage, not absence. Copied into buf. */
 firn_status frn_view_record(firn_view *view, uint64_t seq, firn_buf *buf, fmt_record *out_record,
                             firn_error *err) FIRN_NODISCARD;
+/** The same at the hint of a row, which may be wrong. body_size: what the row says that it is, or an estimate. */
+firn_status frn_view_record_at(firn_view *view, uint64_t seq, uint64_t hint, size_t body_size, firn_buf *buf,
+                               fmt_record *out_record, firn_error *err) FIRN_NODISCARD;
 
 /** FIRN_ECORRUPT: a record is not of the kind that rows promise, or its body not what its kind demands. */
 firn_status frn_view_bad(firn_error *err, uint64_t seq, const char *what) FIRN_NODISCARD;

@@ -32,6 +32,7 @@ static firn_status blob_apply(frn_apply *apply, const fmt_record *record, firn_e
                           .offset = offset_in(record, blob.bytes),
                           .length = blob.bytes.size,
                           .time_ns = apply->time_ns,
+                          .hint = apply->hint,
                       },
                       err);
 }
@@ -46,7 +47,7 @@ static firn_status chunk_apply(frn_apply *apply, const fmt_record *record, firn_
     if (verdict != FMT_OK || chunk.index > UINT32_MAX) {
         return frn_body_bad(err, record, verdict != FMT_OK ? verdict : FMT_LENGTH);
     }
-    row = (frn_row_chunk){record->seq, offset_in(record, chunk.bytes), (uint32_t)chunk.bytes.size};
+    row = (frn_row_chunk){record->seq, offset_in(record, chunk.bytes), (uint32_t)chunk.bytes.size, apply->hint};
     return frn_index_put(apply->index, FRN_TABLE_CHUNK,
                          frn_row_chunk_key_encode(key, chunk.upload, (uint32_t)chunk.index),
                          frn_row_chunk_encode(value, &row), err);
@@ -79,6 +80,7 @@ static firn_status manifest_apply(frn_apply *apply, const fmt_record *record, fi
                           .chunks = (uint32_t)manifest.chunks,
                           .length = manifest.size,
                           .time_ns = apply->time_ns,
+                          .hint = apply->hint,
                       },
                       err);
 }

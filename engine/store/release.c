@@ -299,7 +299,8 @@ static firn_status release_apply(frn_apply *apply, const fmt_record *record, boo
     if (number != 0 && !is_later(release.created_at, before.created_at)) {
         return frn_contradicts(err, record, "a release is not later than the one before");
     }
-    row = (frn_row_release){record->seq, rollback ? release.rollback_of : release.release_number, release.created_at};
+    row = (frn_row_release){record->seq, rollback ? release.rollback_of : release.release_number, release.created_at,
+                            apply->hint};
     return frn_index_put(apply->index, FRN_TABLE_RELEASE,
                          frn_row_release_key_encode(key, record->stream, release.release_number),
                          frn_row_release_encode(value, &row), err);

@@ -12,8 +12,14 @@
 #include "engine/intake/damage.h"
 #include "engine/store/run.h"
 
+#include "format/bytes.h"
+
 #include <assert.h>
 #include <string.h>
+
+enum {
+    PRINT_HEAD_SIZE_MAX = 8 + FIRN_TEXT_SIZE_MAX + 8 + 8 + 8 /* Kind with its size, timestamp, size of the payload. */
+};
 
 static firn_status print_finish(frn_digest *digest, uint8_t out_print[FRN_PRINT_SIZE], firn_error *err)
 {
@@ -29,16 +35,25 @@ static firn_status print_finish(frn_digest *digest, uint8_t out_print[FRN_PRINT_
 firn_status frn_run_event_print(frn_digests *digests, firn_slice kind, firn_slice payload, firn_time timestamp,
                                 uint8_t out_print[FRN_PRINT_SIZE], firn_error *err)
 {
+    uint8_t head[PRINT_HEAD_SIZE_MAX], *at = head + 8;
     frn_digest *digest;
     firn_status status = frn_digest_begin(digests, &digest, err);
 
     if (status != FIRN_OK) {
         return status;
     }
-    frn_digest_bytes(digest, kind);
-    frn_digest_number(digest, (uint64_t)timestamp.seconds);
-    frn_digest_number(digest, timestamp.nanoseconds);
-    frn_digest_bytes(digest, payload);
+    assert(kind.size <= FIRN_TEXT_SIZE_MAX);
+    fmt_put64(head, kind.size);
+    if (kind.size != 0) {
+        memcpy(at, kind.data, kind.size);
+        at += kind.size;
+    }
+    fmt_put64(at, (uint64_t)timestamp.seconds);
+    fmt_put64(at + 8, timestamp.nanoseconds);
+    fmt_put64(at + 16, payload.size);
+    /* In one piece: each costs as much as the hashing of a good part of it. */
+    frn_digest_raw(digest, (firn_slice){head, (size_t)(at + 24 - head)});
+    frn_digest_raw(digest, payload);
     return print_finish(digest, out_print, err);
 }
 
@@ -175,6 +190,7 @@ static firn_status create_rows(frn_apply *apply, const fmt_record *record, const
         .created_ns = apply->time_ns,
         .agent_name = create->agent_name,
         .git_sha = create->git_sha,
+        .hint = apply->hint,
     };
     firn_status status = frn_run_create_print(apply->digests, create, row.print, err);
 
@@ -281,6 +297,7 @@ static firn_status end_apply(frn_apply *apply, const fmt_record *record, firn_er
     }
     run->head.status = end.status;
     run->head.end_seq = record->seq;
+    run->head.hint = apply->hint;
     run->head_dirty = true;
     return FIRN_OK;
 }

@@ -18,9 +18,10 @@ class Bench(tool.Case):
 
     def test_cases(self):
         """Cases by name yield one JSON line each with rate, percentiles in order, floor and I/O path."""
-        lines = self.bench('P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P10', 'P11')
+        lines = self.bench('P1', 'P2', 'P4-64', 'P5-10', 'P6', 'P7', 'P9', 'P10', 'P11')
         self.assertEqual([line['case'] for line in lines],
-                         ['P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P9-cold', 'P10', 'P11'])
+                         ['P1', 'P2', 'P4-64', 'P5-10', 'P6', 'P6-8', 'P7', 'P7-lone', 'P9', 'P9-cold', 'P10-digest',
+                          'P10-memory', 'P10-seq', 'P11'])
         for line in lines:
             for name in MEMBERS:
                 self.assertIn(name, line)
@@ -31,14 +32,21 @@ class Bench(tool.Case):
                 steps = [line['latency_ns'][name] for name in ('p50', 'p90', 'p99', 'p99_9', 'max')]
                 self.assertEqual(steps, sorted(steps))
                 self.assertGreater(steps[0], 0)
-        appends = [line for line in lines if line['work'].startswith('append')]
+        for line in lines:
+            if line['work'] == 'put':
+                self.assertEqual((line['batch'], line['size']), (64, 4096))
+                self.assertEqual(line['payload_bytes'], line['records'] * 4096)
+            if line['work'].startswith('get-digest'):
+                self.assertEqual(line['payload_bytes'], line['operations'] * 256)
+        appends = [line for line in lines if 'append' in line['work']]
+        self.assertEqual(len(appends), 6)
         for line in appends:
             # Each byte of payload is written, and with it a header.
             self.assertGreater(line['bytes_per_payload_byte'], 1)
             self.assertEqual(line['payload_bytes'], line['records'] * 256)
         # A lone append takes a block of its own.
         self.assertGreaterEqual(lines[0]['bytes_per_payload_byte'], 16)
-        self.assertGreaterEqual(lines[4]['records'], 3000)
+        self.assertGreaterEqual(next(line for line in lines if line['case'] == 'P9')['records'], 3000)
 
     def test_own_case(self):
         """A case of one's own runs the operations asked for, waiting or not, on either I/O path."""
@@ -46,6 +54,13 @@ class Bench(tool.Case):
             line, = self.bench('append', '--count', 60, '--batch', 4, '--size', 100, '--io-path', 'portable', *options)
             self.assertEqual((line['operations'], line['records'], line['payload_bytes']), (60, 240, 24000))
             self.assertEqual(line['io_path'], 'portable')
+
+    def test_own_run(self):
+        """So does one that appends to runs, with payloads of any size that a JSON value can have."""
+        for options in (['--writers', 3], ['--outstanding', 16]):
+            for size in (1, 2, 99, 300):
+                line, = self.bench('run-append', '--count', 30, '--batch', 7, '--size', size, *options)
+                self.assertEqual((line['operations'], line['records']), (30, 210))
 
     def test_burst(self):
         """A burst writes no more than the segments made ahead hold."""

@@ -70,9 +70,62 @@ static void test_against_yajl(void **state)
     assert_true(accepted > ROUNDS / 10 && accepted < ROUNDS);
 }
 
+enum {
+    STRING_MAX = 26
+};
+
+/* A string of this many letters, of which one place holds other bytes, and what is said of it. */
+static const char *with_bytes(size_t size, size_t place, const char *bytes, size_t bytes_size, size_t *out_at)
+{
+    char text[STRING_MAX + 8];
+
+    memset(text, 'z', sizeof text);
+    text[0] = '"';
+    memcpy(text + 1 + place, bytes, bytes_size);
+    text[size + 1] = '"';
+    return fmt_json_check((firn_slice){text, size + 2}, out_at);
+}
+
+/* Strings are stepped over several bytes at a time: each byte, at each place of strings of each length, counts. */
+static void test_bytes_of_strings(void **state)
+{
+    static const char *const characters[] = {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\\n", "\\u0041"};
+    size_t at;
+
+    (void)state;
+    for (size_t size = 1; size <= STRING_MAX; size++) {
+        for (size_t place = 0; place < size; place++) {
+            for (unsigned c = 1; c < 256; c++) {
+                const char byte = (char)c;
+                const char *reason = with_bytes(size, place, &byte, 1, &at);
+                const char *wanted = c < 0x20    ? "control character in a string"
+                                     : c >= 0x80 ? "string is not UTF-8"
+                                                 : NULL;
+
+                if (c == '"' || c == '\\') {
+                    assert_non_null(reason);
+                } else if (wanted == NULL) {
+                    assert_null(reason);
+                } else {
+                    assert_string_equal(reason, wanted);
+                    assert_int_equal(at, 1 + place);
+                }
+            }
+            for (size_t i = 0; i < sizeof characters / sizeof *characters; i++) {
+                size_t bytes_size = strlen(characters[i]);
+
+                if (place + bytes_size <= size) {
+                    assert_null(with_bytes(size, place, characters[i], bytes_size, &at));
+                    assert_non_null(with_bytes(size, place, characters[i], bytes_size - 1, &at));
+                }
+            }
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_yajl)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_yajl), cmocka_unit_test(test_bytes_of_strings)};
 
     return cmocka_run_group_tests_name("format_json", tests, NULL, NULL);
 }

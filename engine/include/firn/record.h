@@ -76,6 +76,9 @@ FIRN_API void firn_tail_close(firn_tail *tail);
 
 /**
  * Read one durable record by its seq.
+ *
+ * The first get near a seq walks through some 64 KiB of log; from then on a get there is one short read. What the
+ * ledger remembers for that takes at most 64 MiB.
  * @param buf  Takes the bytes; grown as needed. out_record's slices point into it.
  * @return FIRN_OK; FIRN_ENOTFOUND: no such durable record; FIRN_ECORRUPT, FIRN_EIO, FIRN_ENOMEM.
  */
