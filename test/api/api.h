@@ -22,7 +22,7 @@ typedef struct api_world {
     firn_ledger *ledger;  /**< Open for writing. */
     firn_ledger *keeper;  /**< Keeps a disk in memory alive while the ledger is reopened. */
     int64_t clock_ns;     /**< What the ledger's clock says if api_clock is its clock. */
-    bool broken; /**< The ledger cannot be replayed when the test ends: damaged, or its views expire at once. */
+    bool broken; /**< The test damaged log or rows, or lets views expire at once: no replay when it ends. */
 } api_world;
 
 /** Group by place: each runs a list of tests on fresh ledgers of a kind. state is an api_world. */
