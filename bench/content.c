@@ -5,7 +5,8 @@
  * One thread puts: it fills a batch, which is where digests are computed, submits it, and drives the ledger while the
  * next one is filled. Every content is another one, so that each put is a record and a row. Before gets are measured a
  * ledger is filled and closed, which brings all rows to the index on disk; for gets with rows in memory that index is
- * removed, so that opening for reading builds the rows in memory.
+ * removed, so that opening for reading builds the rows in memory. The digests are shuffled beforehand and asked for one
+ * after the other: whoever gets content has its digest at hand.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -194,13 +195,11 @@ static firn_status get_until_end(const bench_case *setting, firn_view *view, con
     uint64_t cpu_ns = bench_cpu_ns();
     uint64_t now_ns = start_ns;
     firn_buf buf = {0};
-    bench_random random;
     firn_status status = FIRN_OK;
 
-    bench_random_start(&random, setting->seed);
     while (status == FIRN_OK && round->operations < count_max &&
            (setting->count > 0 || now_ns - start_ns < setting->duration_ns)) {
-        const uint8_t *digest = digests + bench_random_next(&random) % contents * FIRN_DIGEST_SIZE;
+        const uint8_t *digest = digests + round->operations % contents * FIRN_DIGEST_SIZE;
         uint64_t before_ns = now_ns;
 
         status = firn_content_get(view, digest, NULL, &buf, err);
@@ -216,6 +215,22 @@ static firn_status get_until_end(const bench_case *setting, firn_view *view, con
     round->duration_ns = now_ns - start_ns;
     round->cpu_ns = bench_cpu_ns() - cpu_ns;
     return status;
+}
+
+static void shuffle(const bench_case *setting, uint8_t *digests, uint64_t contents)
+{
+    uint8_t kept[FIRN_DIGEST_SIZE];
+    bench_random random;
+
+    bench_random_start(&random, setting->seed);
+    for (uint64_t left = contents; left > 1; left--) {
+        uint8_t *last = digests + (left - 1) * FIRN_DIGEST_SIZE;
+        uint8_t *other = digests + bench_random_next(&random) % left * FIRN_DIGEST_SIZE;
+
+        memcpy(kept, last, FIRN_DIGEST_SIZE);
+        memmove(last, other, FIRN_DIGEST_SIZE);
+        memcpy(other, kept, FIRN_DIGEST_SIZE);
+    }
 }
 
 /** Every content once, in the order in which it was put: writes pass the page cache. */
@@ -261,6 +276,7 @@ firn_status bench_get_digest(const bench_case *setting, const char *folder, benc
         status = firn_view_open(ledger, &view, err);
     if (status == FIRN_OK)
         status = warm(view, digests, contents, err);
+    shuffle(setting, digests, contents);
     if (status == FIRN_OK)
         status = get_until_end(setting, view, digests, contents, round, err);
 out:

@@ -2,9 +2,9 @@
 /*
  * dump_body.c — print the members of the bodies of content, runs and releases.
  *
- * One line a body, with the names that docs/format.md gives the members; a manifest has one more for each chunk. Bytes of
- * content are told by their size, long texts by their beginning and their size. The record has verified, so a body that
- * does not decode was written so: it is reported as a bad place.
+ * One line a body, with the names that docs/format.md gives the members; a manifest has one more for each chunk. Bytes
+ * of content are told by their size, long texts by their beginning and their size. The record has verified, so a body
+ * that does not decode was written so: it is reported as a bad place.
  */
 #include "tools/dump_inner.h"
 

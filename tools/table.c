@@ -293,7 +293,7 @@ const tool_command tool_commands[] = {
      "pre-written file in the same folder, measured before and after each round.\n\n"
      "Named cases: P1 (one writer), P2 (8 writers), P3 (64 writers), P4 (one thread with 8, 64, 512 and 4096 calls "
      "under way), P5 (batches of 10, 100, 1000), P6 (events of a run in batches of 100, waiting and with 8 "
-     "batches under way), P7 (content of 4 KiB in batches of 64), P9 (scan), P10 (get content by "
+     "batches under way), P7 (content of 4 KiB in batches of 64, with 4 batches under way and with one), P9 (scan), P10 (get content by "
      "digest with rows on disk or in memory, get records by seq), P11 (the index on disk "
      "deleted and built again, from opening to the end of closing; P11-mixed: of content with random digests and "
      "events of runs), P12 (opening for writing after the writer was killed with at most 39000 records behind the mark "

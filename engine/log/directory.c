@@ -37,10 +37,8 @@ enum {
     MARKS_CAPACITY_MIN = 64
 };
 
-/* Facts of a batch that is longer than a span, or none: it is several batches whose headers are read with it. */
-enum {
-    NO_BATCH = UINT32_MAX
-};
+/* In a mark: its span is of whole batches, whose headers are read with it. */
+#define NO_BATCH UINT32_MAX
 
 /* Where a span begins. Its end is the next one's beginning; a last mark, with no span, ends the stretch. */
 typedef struct mark {

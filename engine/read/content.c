@@ -446,6 +446,9 @@ firn_status firn_content_get(firn_view *view, const uint8_t digest[FIRN_DIGEST_S
     status = find(view, digest, options, &checked, buf, &row, err);
     if (status == FIRN_OK && row.chunks == 0) {
         status = get_blob(view, digest, &row, checked, buf, err);
+        if (status == FIRN_ECORRUPT) {
+            frn_spoilt_note(&view->ledger->spoilt, row.seq);
+        }
     } else if (status == FIRN_OK) {
         buf->size = 0;
         status = reader_open(view, digest, &row, checked, &reader, err);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engine/ledger/ledger.h"
+
 void api_expect_at(firn_status got, firn_status wanted, const firn_error *err, const char *text, const char *file,
                    int line)
 {
@@ -164,6 +166,19 @@ void api_reopen(api_world *world)
 {
     api_close(world);
     api_open(world);
+}
+
+void api_check_and_reopen(api_world *world)
+{
+    firn_error err;
+
+    OK(err, frn_ledger_check(world->ledger, &err));
+    api_reopen(world);
+    OK(err, frn_ledger_check(world->ledger, &err));
+    api_close(world);
+    api_remove_index(world);
+    api_open(world);
+    OK(err, frn_ledger_check(world->ledger, &err));
 }
 
 int64_t api_clock(void *arg)

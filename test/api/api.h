@@ -22,7 +22,7 @@ typedef struct api_world {
     firn_ledger *ledger;  /**< Open for writing. */
     firn_ledger *keeper;  /**< Keeps a disk in memory alive while the ledger is reopened. */
     int64_t clock_ns;     /**< What the ledger's clock says if api_clock is its clock. */
-    bool broken;          /**< The ledger cannot be replayed when the test ends: damaged, or its views expire at once. */
+    bool broken; /**< The test damaged log or rows, or lets views expire at once: no replay when it ends. */
 } api_world;
 
 /** Group by place: each runs a list of tests on fresh ledgers of a kind. state is an api_world. */
@@ -79,6 +79,10 @@ firn_receipt api_append_at(firn_ledger *ledger, const char *stream, uint32_t kin
 firn_stream api_stream(firn_ledger *ledger, const char *name);
 /** Records durable now, counted by a scan. */
 uint64_t api_count(firn_ledger *ledger);
+
+/** The rows are those that follow from the log: now, after reopening, and after reopening without the index. What a
+    test compares afterwards is thus what the log alone says. */
+void api_check_and_reopen(api_world *world);
 
 /** Removes the index on disk, if there is one: the ledger is closed. */
 void api_remove_index(const api_world *world);

@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-#include "engine/ledger/ledger.h"
-
 const firn_time t0 = {.seconds = 1717243200};
 
 void spec_of(const char *text, uint8_t out[FIRN_DIGEST_SIZE])
@@ -112,13 +110,4 @@ const char *walk(firn_ledger *ledger, const char *run_id, firn_run_events_option
     firn_run_events_close(events);
     firn_view_close(view);
     return text;
-}
-
-void check_and_reopen(api_world *world)
-{
-    firn_error err;
-
-    OK(err, frn_ledger_check(world->ledger, &err));
-    api_reopen(world);
-    OK(err, frn_ledger_check(world->ledger, &err));
 }

@@ -31,7 +31,4 @@ bool is(firn_slice slice, const char *text);
 const char *walk(firn_ledger *ledger, const char *run_id, firn_run_events_options options, size_t limit);
 #define ALL(ledger, run_id) walk((ledger), (run_id), (firn_run_events_options){0}, SIZE_MAX)
 
-/** Index equals replay, before and after reopening. */
-void check_and_reopen(api_world *world);
-
 #endif

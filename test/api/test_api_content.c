@@ -68,15 +68,6 @@ static void expect_bytes(firn_ledger *ledger, const uint8_t *digest, const void 
     firn_view_close(view);
 }
 
-static void check_and_reopen(api_world *world)
-{
-    firn_error err;
-
-    OK(err, frn_ledger_check(world->ledger, &err));
-    api_reopen(world);
-    OK(err, frn_ledger_check(world->ledger, &err));
-}
-
 /* Cases 1, 2, 4, 5, 6, 9, 10: small contents get their known digests, are kept once, and read back after reopening. */
 static void test_known_digests(void **state)
 {
@@ -112,7 +103,7 @@ static void test_known_digests(void **state)
     }
     digest_text(put(world->ledger, all, sizeof all).digest, text);
     assert_string_equal(text, "40aff2e9d2d8922e47afd4648e6967497158785fbd1da870e7110266bf944880");
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         OK(err, firn_digest_parse(S(cases[i].digest), digest, &err));
         assert_true(has(world->ledger, digest));
@@ -194,7 +185,7 @@ static void test_chunks(void **state)
         assert_int_equal(put(world->ledger, bytes, cases[i].size).existing, 1);
         free(bytes);
     }
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t *bytes = filled(cases[i].size, cases[i].byte);
 
@@ -202,6 +193,27 @@ static void test_chunks(void **state)
         expect_bytes(world->ledger, digest, bytes, cases[i].size, cases[i].chunks);
         free(bytes);
     }
+}
+
+/* Case 12: 4,096 bytes of a generator have the digest that other implementations get. */
+static void test_generated(void **state)
+{
+    api_world *world = *state;
+    uint8_t bytes[4096], digest[FIRN_DIGEST_SIZE];
+    uint64_t s = 0xdeadbeef;
+    char text[FIRN_DIGEST_TEXT_SIZE];
+    firn_error err;
+
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        s = s * UINT64_C(6364136223846793005) + 1;
+        bytes[i] = (uint8_t)(s >> 33);
+    }
+    assert_memory_equal(bytes, "\x38\xbe\x9a\xe5", 4);
+    digest_text(put(world->ledger, bytes, sizeof bytes).digest, text);
+    assert_string_equal(text, "47934eb32702513742cc0702850aab0ef6f186d215925daa2f34ecb132f8f6f4");
+    api_check_and_reopen(world);
+    OK(err, firn_digest_parse(S(text), digest, &err));
+    expect_bytes(world->ledger, digest, bytes, sizeof bytes, 0);
 }
 
 /* Need N6: the same 1 MiB put twice makes the log grow by less than 1 KiB. */
@@ -250,7 +262,7 @@ static void test_streams(void **state)
     assert_string_equal(text, "40ca075db3d449dfaa00b079271ff30dc7eae824da37a857451327a12777a27a");
     assert_int_equal(result.existing, 0);
     assert_int_equal(put(world->ledger, bytes, size).existing, 1);
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     view = view_of(world->ledger);
     OK(err, firn_content_reader_open(view, result.digest, NULL, &reader, &content, &err));
     firn_view_close(view);
@@ -281,7 +293,7 @@ static void test_abort(void **state)
     firn_content_writer_close(writer);
     OK(err, firn_digest_of((firn_slice){bytes, (size_t)5 * CHUNK}, digest, &err));
     assert_false(has(world->ledger, digest));
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     assert_false(has(world->ledger, digest));
     assert_int_equal(put(world->ledger, bytes, (size_t)5 * CHUNK).existing, 0);
     expect_bytes(world->ledger, digest, bytes, (size_t)5 * CHUNK, 5);
@@ -409,6 +421,7 @@ int main(void)
         ON_BOTH(test_streams),       ON_MEMORY(test_abort),
         ON_MEMORY(test_expected),    ON_MEMORY(test_next),
         ON_BOTH(test_threads),       ON_BOTH(test_submit),
+        ON_BOTH(test_generated),
     };
 
     return cmocka_run_group_tests_name("api_content", tests, NULL, NULL);

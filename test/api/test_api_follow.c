@@ -323,12 +323,8 @@ static void test_threads_follow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_quiet_writer),
-        ON_BOTH(test_many_segments),
-        ON_FOLDER(test_writers_come_and_go),
-        ON_FOLDER(test_bad_positions),
-        ON_FOLDER(test_killed_writers),
-        ON_BOTH(test_threads_follow),
+        ON_BOTH(test_quiet_writer),    ON_BOTH(test_many_segments),    ON_FOLDER(test_writers_come_and_go),
+        ON_FOLDER(test_bad_positions), ON_FOLDER(test_killed_writers), ON_BOTH(test_threads_follow),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,15 +49,6 @@ static const char *history(firn_ledger *ledger, const char *name)
     return text;
 }
 
-static void check_and_reopen(api_world *world)
-{
-    firn_error err;
-
-    OK(err, frn_ledger_check(world->ledger, &err));
-    api_reopen(world);
-    OK(err, frn_ledger_check(world->ledger, &err));
-}
-
 /* Cases 76, 77, 78, 93: what is promoted is current, what was before is history, the same after reopening. */
 static void test_promote(void **state)
 {
@@ -87,7 +78,7 @@ static void test_promote(void **state)
         assert_int_equal(firn_release_history(view, S("unknown"), 0, &buf, &release, &err), FIRN_END);
         firn_view_close(view);
         assert_string_equal(history(world->ledger, "agent"), "v3 v2 v1");
-        check_and_reopen(world);
+        api_check_and_reopen(world);
     }
     firn_buf_free(&buf);
 }
@@ -112,7 +103,7 @@ static void test_times(void **state)
         assert_int_equal(created.seconds, t / 1000000000);
         assert_int_equal(created.nanoseconds, i);
     }
-    check_and_reopen(world);
+    api_check_and_reopen(world);
 }
 
 /* Case 91: names are independent, and are listed by their bytes; other streams are no releases. */
@@ -138,7 +129,8 @@ static void test_names(void **state)
     firn_buf_free(&buf);
 }
 
-/* Names and fields that are too long or not of their form are refused, and nothing is appended. */
+/* Case 93, as far as names go: names and fields that are too long or not of their form are refused, and nothing is
+ * appended. */
 static void test_arguments(void **state)
 {
     api_world *world = *state;

@@ -19,7 +19,7 @@ static void test_create(void **state)
     assert_int_equal(one.run_id[14], '4');
     assert_int_equal(strspn(one.run_id, "0123456789abcdef-"), 36);
     create(world->ledger, "R");
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     run = get(world->ledger, "R");
     assert_true(is(run.run_id, "R") && is(run.git_sha, "abc123") && is(run.agent_name, "test-agent"));
     assert_true(is(run.tags, "{\"env\":\"test\"}"));
@@ -90,7 +90,7 @@ static void test_walks(void **state)
         assert_string_equal(WALK(20, .reverse = 1, .from = 4, .to = 6, .has_to = 1), "6 5 4");
         assert_string_equal(
             walk(world->ledger, "gaps", (firn_run_events_options){.reverse = 1, .to = 4999, .has_to = 1}, 9), "64 63");
-        check_and_reopen(world);
+        api_check_and_reopen(world);
     }
     OK(err, frn_ledger_check(world->ledger, &err));
 }
@@ -130,7 +130,7 @@ static void test_ends(void **state)
         after = get(world->ledger, run_id);
         assert_memory_equal(&after.completed_at, &before.completed_at, sizeof after.completed_at);
     }
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     after = get(world->ledger, "R8");
     assert_memory_equal(&after.summary, &summary, sizeof summary);
     EXPECT(FIRN_EINVAL, err, "end run: invalid status: 0",
@@ -164,7 +164,7 @@ static void test_duplicates(void **state)
         other.timestamp.nanoseconds = 1;
         EXPECT(FIRN_EEXISTS, err, taken, append1(world->ledger, "R", other, NULL, NULL, &err));
         assert_int_equal(api_count(world->ledger), records);
-        check_and_reopen(world);
+        api_check_and_reopen(world);
     }
     assert_string_equal(ALL(world->ledger, "R"), "1");
 }
@@ -200,7 +200,7 @@ static void test_numbers(void **state)
     assert_int_equal(given, 1);
     event.event_seq = 7;
     EXPECT(FIRN_EINVAL, err, "append to run: invalid seq: 7", append1(world->ledger, "Z", event, NULL, NULL, &err));
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     assert_int_equal(get(world->ledger, "R").last_event_seq, UINT64_MAX);
 }
 
@@ -345,7 +345,7 @@ static void test_batch_of_events(void **state)
     assert_int_equal(appended.event_count, 4);
     EXPECT(FIRN_EINVAL, err, "append to run: no events are given",
            firn_run_append(world->ledger, S("R"), events, 0, NULL, NULL, &err));
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     assert_string_equal(ALL(world->ledger, "R"), "1 2 3 4");
 }
 

@@ -217,7 +217,7 @@ static void run_seed(api_world *world, unsigned number)
         }
     }
     assert_true(done > 10 && refused > 5);
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     check_all(world->ledger, &m);
 }
 
@@ -265,7 +265,7 @@ static void test_refused_behind_a_block(void **state)
     assert_int_equal(appended.appended, 99);
     assert_int_equal(appended.duplicates, 1);
     assert_int_equal(appended.event_count, 100);
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     assert_int_equal(get(world->ledger, "R").event_count, 100);
 }
 

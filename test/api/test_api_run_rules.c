@@ -60,7 +60,7 @@ static void test_json(void **state)
         OK(err, append1(world->ledger, "R", event, NULL, NULL, &err));
     }
     assert_int_equal(api_count(world->ledger), 1 + sizeof good_json / sizeof *good_json);
-    check_and_reopen(world);
+    api_check_and_reopen(world);
     view = view_of(world->ledger);
     OK(err, firn_run_events_open(view, S("R"), NULL, &events, &err));
     for (size_t i = 0; i < sizeof good_json / sizeof *good_json; i++) {
@@ -150,7 +150,7 @@ static void test_arguments(void **state)
     longest[256] = '\0';
     EXPECT(FIRN_ETOOBIG, err, "append to run: kind longer than 255 bytes",
            append1(world->ledger, "run-2", ev(3, longest), NULL, NULL, &err));
-    check_and_reopen(world);
+    api_check_and_reopen(world);
 }
 
 /* Cases 100 to 104: kinds and their required fields, strict, as a warning, and not at all. */
@@ -203,7 +203,7 @@ static void test_validation(void **state)
             }
         }
     }
-    check_and_reopen(world);
+    api_check_and_reopen(world);
 }
 
 /* Cases 52, 53: instants from text and as text. */

@@ -41,7 +41,7 @@ static int setup(void **state)
     world *w = calloc(1, sizeof *w);
 
     assert_non_null(w);
-    strcpy(w->parent, "./cache-XXXXXX");
+    (void)snprintf(w->parent, sizeof w->parent, "./cache-XXXXXX");
     assert_non_null(mkdtemp(w->parent));
     (void)snprintf(w->folder, sizeof w->folder, "%s/cache", w->parent);
     frn_heap_init(&w->heap);

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LAYERS = ['format', 'engine/base', 'engine/io', 'engine/log', 'engine/index', 'engine/intake', 'engine/store',
-          'engine/read', 'engine/ledger']
+LAYERS = ['format', 'engine/base', 'engine/io', 'engine/log', 'engine/index', 'engine/cache', 'engine/intake',
+          'engine/store', 'engine/read', 'engine/ledger']
 FOLDERS = ['engine', 'format', 'tools', 'bench', 'test', 'docs', '.ci']
 
 

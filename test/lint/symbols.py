@@ -20,7 +20,8 @@ BELOW = {
     'frn_intake': ['frn_base', 'frn_log', 'frn_index', 'fmt'],
     'frn_store': ['frn_base', 'frn_log', 'frn_index', 'frn_intake', 'fmt'],
     'frn_read': ['frn_base', 'frn_log', 'frn_index', 'frn_intake', 'frn_store', 'fmt'],
-    'frn_ledger': ['frn_base', 'frn_io', 'frn_log', 'frn_index', 'frn_cache', 'frn_intake', 'frn_store', 'frn_read', 'fmt'],
+    'frn_ledger': ['frn_base', 'frn_io', 'frn_log', 'frn_index', 'frn_cache', 'frn_intake', 'frn_store', 'frn_read',
+                   'fmt'],
 }
 # Functions of bytes, and what compilers put in by themselves.
 PURE = (r'mem(cpy|move|set|cmp|chr|rchr)|bcmp|str(len|nlen|cmp|ncmp|chr|rchr|spn|cspn)|v?snprintf|__assert_fail'

@@ -46,7 +46,7 @@ class Bench(tool.Case):
             self.assertEqual(line['payload_bytes'], line['records'] * 256)
         # A lone append takes a block of its own.
         self.assertGreaterEqual(lines[0]['bytes_per_payload_byte'], 16)
-        self.assertGreaterEqual(lines[8]['records'], 3000)
+        self.assertGreaterEqual(next(line for line in lines if line['case'] == 'P9')['records'], 3000)
 
     def test_open_after_crash(self):
         """A killed writer leaves what was asked for, and all of it is replayed: little of it was worth a merge."""

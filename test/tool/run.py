@@ -118,7 +118,7 @@ class Runs(tool.Case):
         self.assertEqual(self.expect(0, '--json', 'run', 'events', 'C').out, out)
 
     def test_wrong_lines(self):
-        """A wrong line is exit code 2 with its place; batches before it stay, its own is not appended."""
+        """Case 51: a wrong line is exit code 2 with its place; batches before it stay, its own is not appended."""
         self.make()
         self.create()
         path = self.write('in', '\n'.join([event(None, kind) for kind in 'abc'] + ['{"kind":"d"}']) + '\n')
@@ -127,6 +127,7 @@ class Runs(tool.Case):
         self.assertEqual(answer.json()['appended'], 2)
         for row in ('{', event(None, 'k', time='2024-02-30T00:00:00Z'), '{"seq":-1,' + event(None, 'k')[1:],
                     '{"seq":1.0,' + event(None, 'k')[1:], '{"seq":null,' + event(None, 'k')[1:],
+                    '{"seq":18446744073709551616,' + event(None, 'k')[1:], '{"seq":"1",' + event(None, 'k')[1:],
                     event(None, 'k', '"\\ud800"'), event(None, 'k' * 256)):
             self.assertIn(self.lines(row, code=2).error()['status'], ('FIRN_EINVAL', 'FIRN_ETOOBIG'), row)
         self.assertEqual(len(self.events()), 2)
@@ -159,7 +160,7 @@ class Runs(tool.Case):
             self.assertEqual(self.show(status), record)
 
     def test_summary_object(self):
-        """A summary is kept as given, whatever the facts; a wrong one leaves the run running."""
+        """Case 65: a summary is kept as given, whatever the facts; a wrong one leaves the run running."""
         self.make()
         self.create()
         good = {'total_events': 99, 'final_state_digest': SPEC, 'duration_ms': 5, 'success': False}

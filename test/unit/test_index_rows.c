@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_index_rows.c — keys and values of the ledger's own tables: round trips, order of keys, wrong sizes, the table of
- * tables. */
+/* test_index_rows.c — keys and values of tables: round trips, order of keys, wrong sizes, the table of tables. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,6 +8,8 @@
 #include <cmocka.h>
 
 #include "engine/index/rows.h"
+#include "engine/index/store_rows.h"
+#include "format/bytes.h"
 
 /* Exactly size bytes of memory of their own, so that a read beyond them is seen. */
 static firn_slice exact(firn_slice bytes, size_t size)
@@ -173,6 +174,88 @@ static void free_parts_are_bounded(void **state)
     assert_int_equal(frn_row_key_key_decode((firn_slice){bytes, 2 + 300}, &scope, &key), FMT_LENGTH);
 }
 
+/* The layout of a block of events as store_rows.h tells it, bit by bit. */
+static size_t spell_events(uint8_t *out, const frn_row_events *row)
+{
+    uint64_t starts = 0;
+    size_t at = 16;
+
+    for (unsigned i = 0; i < FRN_BLOCK_EVENTS; i++) {
+        bool there = (row->there >> i & 1) != 0, before = i > 0 && (row->there >> (i - 1) & 1) != 0;
+
+        if (there && (!before || row->seqs[i] != row->seqs[i - 1] + 1)) {
+            starts |= UINT64_C(1) << i;
+            fmt_put64(out + at, row->seqs[i]);
+            at += 8;
+        }
+    }
+    for (unsigned i = 0; i < FRN_BLOCK_EVENTS; i++) {
+        if ((row->there >> i & 1) != 0) {
+            memcpy(out + at, row->prints[i], FRN_PRINT_SIZE);
+            at += FRN_PRINT_SIZE;
+        }
+    }
+    fmt_put64(out, row->there);
+    fmt_put64(out + 8, starts);
+    return at;
+}
+
+static void check_events(const frn_row_events *row)
+{
+    uint8_t bytes[FRN_ROW_EVENTS], wanted[FRN_ROW_EVENTS];
+    size_t size = spell_events(wanted, row);
+    firn_slice value = frn_row_events_encode(bytes, row), copy;
+    frn_row_events back;
+
+    assert_int_equal(value.size, size);
+    assert_memory_equal(bytes, wanted, size);
+    copy = exact(value, size);
+    assert_int_equal(frn_row_events_decode(copy, &back), FMT_OK);
+    assert_int_equal(back.there, row->there);
+    for (unsigned i = 0; i < FRN_BLOCK_EVENTS; i++) {
+        if ((row->there >> i & 1) != 0) {
+            assert_int_equal(back.seqs[i], row->seqs[i]);
+            assert_memory_equal(back.prints[i], row->prints[i], FRN_PRINT_SIZE);
+        }
+    }
+    free_slice(copy);
+    copy = exact(value, size - 1);
+    assert_int_not_equal(frn_row_events_decode(copy, &back), FMT_OK);
+    free_slice(copy);
+    copy = exact(value, size + 1);
+    assert_int_not_equal(frn_row_events_decode(copy, &back), FMT_OK);
+    free_slice(copy);
+}
+
+/* Blocks of events with any of them there, appended together or not, are the bytes that store_rows.h tells. */
+static void blocks_of_events(void **state)
+{
+    static const uint64_t sets[] = {
+        0, 1, UINT64_MAX, UINT64_C(1) << 63, UINT64_MAX >> 1, UINT64_MAX << 1, UINT64_C(0x5555555555555555)};
+    uint64_t random = 20240602;
+    frn_row_events row;
+
+    (void)state;
+    print_message("seed 20240602\n");
+    for (unsigned round = 0; round < 300; round++) {
+        row.there = UINT64_MAX;
+        for (unsigned i = 0; i < FRN_BLOCK_EVENTS; i++) {
+            random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            row.seqs[i] = i > 0 && (random >> 60) < 12 ? row.seqs[i - 1] + 1 : 1 + (random >> 34);
+            memset(row.prints[i], (int)(random >> 50), FRN_PRINT_SIZE);
+            if (round % 3 == 0 && (random >> 40) % 8 == 0) {
+                row.there ^= UINT64_C(1) << i;
+            }
+        }
+        if (round % 3 == 1) {
+            row.there = sets[round / 3 % (sizeof sets / sizeof *sets)];
+        } else if (round % 3 == 2) {
+            row.there = random ^ random << 32;
+        }
+        check_events(&row);
+    }
+}
+
 /* Numbers and names of tables ascend and are unique; what is no table has no name. */
 static void tables_are_pinned(void **state)
 {
@@ -198,6 +281,7 @@ int main(void)
         cmocka_unit_test(keys_keep_order),
         cmocka_unit_test(wrong_sizes_are_judged),
         cmocka_unit_test(free_parts_are_bounded),
+        cmocka_unit_test(blocks_of_events),
         cmocka_unit_test(tables_are_pinned),
     };
 
