@@ -155,6 +155,13 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         self.assertEqual(self.show()['status'], 'FAILED')
         self.assertIn('none', self.last()['error'])
         self.assertEqual(self.firn('run', 'record', '--', self.write('data', 'no program')).code, 126)
+        answer = self.firn('--json', 'run', 'record', '--run', 'J', '--', self.path('none'))
+        self.assertEqual((answer.code, answer.error()['status']), (127, 'FIRN_EINVAL'))
+        self.assertEqual(self.events('J')[-1]['payload']['exit_code'], 127)
+        self.assertEqual(self.show('J')['summary']['success'], False)
+        # Nothing is left waiting to be started.
+        self.assertEqual(self.firn('run', 'record', '--run', 'R', '--', 'true').code, 125)
+        self.expect(0, 'verify')
 
     def test_recording_could_not_start(self):
         """No ledger, a wrong option, a spec that is not there, an id that is taken: 125, and nothing is run."""
