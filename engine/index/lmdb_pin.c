@@ -11,6 +11,7 @@
  */
 #include "engine/index/lmdb_env.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
 
@@ -105,6 +106,7 @@ static MDB_env *own_open(const char *folder, dev_t device, ino_t inode)
     char path[FRN_LMDB_PATH_SIZE_MAX];
     struct stat facts;
     MDB_env *env = NULL;
+    int fd;
 
     for (const frn_lmdb_pin *pin = pins; pin != NULL; pin = pin->next) {
         if (pin->own != NULL && pin->device == device && pin->inode == inode) {
@@ -116,7 +118,8 @@ static MDB_env *own_open(const char *folder, dev_t device, ino_t inode)
         return NULL;
     }
     if (mdb_env_set_mapsize(env, MAP_SIZE) != 0 || mdb_env_set_maxreaders(env, READERS_MAX) != 0 ||
-        mdb_env_open(env, folder, MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0600) != 0) {
+        mdb_env_open(env, folder, MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0600) != 0 || mdb_env_get_fd(env, &fd) != 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
         mdb_env_close(env);
         return NULL;
     }

@@ -107,12 +107,13 @@ static void index_drop(verification *verify)
     verify->index = NULL;
 }
 
-/* Compares the index with the rows so far, if these are the ones that it must hold. */
+/* Compares the index with the rows so far, if these are the ones that it must hold: nothing is replayed behind damage.
+ */
 static firn_status index_compare(verification *verify, firn_error *err)
 {
     firn_status status = FIRN_OK;
 
-    if (verify->index == NULL || verify->found || verify->replay.open || verify->replay.last_seq != verify->mark.seq) {
+    if (verify->index == NULL || verify->replay.open || verify->replay.last_seq != verify->mark.seq) {
         return FIRN_OK;
     }
     if (memcmp(verify->mark.ledger_id, verify->report.ledger_id, FIRN_LEDGER_ID_SIZE) != 0) {

@@ -137,6 +137,53 @@ static void test_verify_healthy(void **state)
     api_open(world);
 }
 
+/* A writer in another process appends and merges all the time: what verify pins is not written over, and is good. */
+static void test_verify_beside_writer(void **state)
+{
+    enum {
+        ROUNDS = 12
+    };
+    api_world *world = *state;
+    uint64_t compared = 0;
+    firn_report report;
+    firn_error err;
+    findings all;
+    int ends[2];
+    pid_t child;
+    char byte;
+
+    api_close(world);
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        world->options.replay_records_max = 60;
+        api_open(world);
+        indexed_fill(world, 40);
+        if (write(ends[1], "", 1) == 1) {
+            (void)alarm(60);
+            indexed_fill(world, 1000000);
+        }
+        _exit(1);
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    for (int i = 0; i < ROUNDS; i++) {
+        OK(err, verify(world, &all, &report, &err));
+        assert_int_equal(report.writer_alive, 1);
+        compared += report.index_rows;
+        assert_true(strlen(report.index_note) == 0 ||
+                    strcmp(report.index_note, "a writer is ahead of what was verified") == 0);
+    }
+    assert_true(compared > 0);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    while (firn_open(world->url, &world->options, &world->ledger, &err) == FIRN_EBUSY) {
+        (void)usleep(1000);
+    }
+}
+
 /* Rows are spoilt: verify and replay tell each place and touch nothing; what replay found, the next opening cures. */
 static void test_spoilt_rows(void **state)
 {
@@ -412,9 +459,9 @@ static void test_verify_any_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_FOLDER(test_verify_healthy),      ON_FOLDER(test_spoilt_rows),   ON_FOLDER(test_reader_meets_damage),
-        ON_FOLDER(test_writer_meets_damage), ON_FOLDER(test_writer_closes), ON_FOLDER(test_forged_rows),
-        ON_FOLDER(test_verify_any_damage),
+        ON_FOLDER(test_verify_healthy),      ON_FOLDER(test_verify_beside_writer), ON_FOLDER(test_spoilt_rows),
+        ON_FOLDER(test_reader_meets_damage), ON_FOLDER(test_writer_meets_damage),  ON_FOLDER(test_writer_closes),
+        ON_FOLDER(test_forged_rows),         ON_FOLDER(test_verify_any_damage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

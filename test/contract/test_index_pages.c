@@ -311,7 +311,7 @@ static void lmdb_agrees(const told *expected, size_t at)
 static void no_flipped_bit_escapes(void **state)
 {
     enum {
-        FLIPS = 60
+        FLIPS = 40
     };
     told expected = small_index(), found;
     dice d = dice_of(11);
@@ -331,7 +331,7 @@ static void no_flipped_bit_escapes(void **state)
             if (file_told(&found) && found.damage == 0 && found.sum == expected.sum) {
                 assert_int_equal(found.rows, expected.rows);
                 escaped++;
-                if (escaped % 8 == 0 || page < 2) {
+                if (escaped % 16 == 0 || page < 2) {
                     lmdb_agrees(&expected, at);
                     bytes_store(0, data, size);
                     assert_int_equal(truncate(data_path, (off_t)size), 0);

@@ -155,6 +155,111 @@ class Damaged(tool.Case):
         self.expect(1, 'verify')
 
 
+class Index(tool.Case):
+    PAGE, LEAF, STREAM_BY_NAME, DETAIL = 4096, 2, 1, 16
+
+    def setUp(self):
+        super().setUp()
+        self.make()
+        for stream in ('s', 't'):
+            self.append(['line %d' % i for i in range(40)], '--batch', 10, stream=stream)
+        self.data = self.file('index/data.mdb')
+
+    def spoil(self, table, key):
+        """The row of a table is another one than its checksum says; wherever it lies in LMDB's leaves."""
+        with open(self.data, 'rb') as f:
+            data = bytearray(f.read())
+        found = 0
+        for page in range(2 * self.PAGE, len(data), self.PAGE):
+            number, _, flags, lower = struct.unpack_from('<QHHH', data, page)
+            if number * self.PAGE != page or flags != self.LEAF:
+                continue
+            for node in struct.unpack_from('<%dH' % ((lower - 16) // 2), data, page + 16):
+                size, big, key_size = struct.unpack_from('<IHH', data, page + node)
+                begin = page + node + 8
+                if not big and data[begin:begin + key_size] == bytes([table]) + key:
+                    data[begin + key_size + size - 1] ^= 1
+                    found += 1
+        self.assertGreater(found, 0)
+        self.write(self.data, bytes(data))
+
+    def whole(self):
+        """Everything is there, and the index is what the log gives."""
+        for stream in ('s', 't'):
+            self.assertEqual(self.payloads('--stream', stream)[:40], ['line %d' % i for i in range(40)])
+        report = self.expect(0, '--json', 'verify').json()
+        self.assertEqual((report['index_findings'], report['index_note']), (0, ''))
+        self.assertGreater(report['index_rows'], 0)
+        self.expect(0, 'replay')
+
+    def test_verify_then_replay(self):
+        """verify tells a spoilt row, exit code 1, and changes nothing; so does replay, and the next writer cures."""
+        self.spoil(self.STREAM_BY_NAME, b's')
+        for _ in range(2):
+            found = self.expect(1, '--json', 'verify').json_lines()
+            self.assertEqual(found[0]['finding']['detail'], self.DETAIL)
+            self.assertGreaterEqual(found[0]['finding']['offset'], 2 * self.PAGE)
+            self.assertIn('a row of table stream_by_name is damaged', found[0]['finding']['message'])
+            self.assertEqual((found[-1]['good'], found[-1]['findings'], found[-1]['index_findings']), (False, 1, 1))
+        self.assertIn('firn replay', self.expect(1, 'verify').out)
+        answer = self.expect(1, '--json', 'replay')
+        self.assertEqual(answer.json_lines()[0]['finding']['detail'], self.DETAIL)
+        self.assertEqual((answer.error()['status'], answer.error()['detail']), ('FIRN_ECORRUPT', self.DETAIL))
+        self.assertEqual(self.payloads('--stream', 's'), ['line %d' % i for i in range(40)])
+        self.append(['more'])
+        self.whole()
+
+    def test_reader_then_writer(self):
+        """A command that meets a spoilt row is exit code 3 with the cure in its text; the next ones go without."""
+        self.spoil(self.STREAM_BY_NAME, b's')
+        self.assertEqual(len(self.payloads('--stream', 't')), 40)
+        answer = self.expect(3, '--json', 'log', '--stream', 's')
+        self.assertEqual((answer.error()['status'], answer.error()['detail']), ('FIRN_ECORRUPT', self.DETAIL))
+        self.assertIn('opening again builds it anew', answer.error()['message'])
+        self.assertIn('damage was met before', self.expect(1, '--json', 'verify').json_lines()[0]['finding']['message'])
+        self.assertEqual(len(self.payloads('--stream', 's')), 40)
+        self.append(['more'])
+        self.whole()
+
+    def test_writer(self):
+        """A writer that meets it writes nothing, exit code 3; the next one builds the index anew."""
+        self.spoil(self.STREAM_BY_NAME, b's')
+        answer = self.expect(3, '--json', 'append', '--stream', 's', input='x\n')
+        self.assertEqual((answer.error()['status'], answer.error()['detail']), ('FIRN_ECORRUPT', self.DETAIL))
+        self.append(['more'])
+        self.assertEqual(self.payloads('--stream', 's'), ['line %d' % i for i in range(40)] + ['more'])
+        self.whole()
+
+    def test_spoilt_pages(self):
+        """Pages of noise: verify tells it, readers do without, and the next writer builds the index anew."""
+        with open(self.data, 'r+b') as f:
+            f.seek(2 * self.PAGE)
+            rest = len(f.read())
+            f.seek(2 * self.PAGE)
+            f.write(os.urandom(rest))
+        found = self.expect(1, '--json', 'verify').json_lines()
+        self.assertEqual(found[0]['finding']['detail'], self.DETAIL)
+        self.expect(0, 'replay')
+        self.append(['more'])
+        self.whole()
+
+    def test_in_the_way(self):
+        """A file in the place of the index is left alone: exit code 5 for writers, readers do without it."""
+        shutil.rmtree(self.file('index'))
+        self.write(self.file('index'), 'mine')
+        answer = self.expect(5, '--json', 'append', '--stream', 's', input='x\n')
+        self.assertEqual(answer.error()['status'], 'FIRN_EEXISTS')
+        self.assertIn('index: not a folder, and in the way of the index', answer.error()['message'])
+        self.assertEqual(len(self.payloads('--stream', 's')), 40)
+        report = self.expect(0, '--json', 'verify').json()
+        self.assertNotEqual(report['index_note'], '')
+        with open(self.file('index')) as f:
+            self.assertEqual(f.read(), 'mine')
+        os.remove(self.file('index'))
+        self.append(['more'])
+        self.whole()
+
+
 class InTheWay(tool.Case):
     def test_second_writer(self):
         """A second writer is exit code 5; the first goes on, readers too."""
