@@ -17,7 +17,10 @@ typedef enum bench_work {
     BENCH_SCAN,         /**< Read all records in order, from the page cache. */
     BENCH_SCAN_COLD,    /**< The same, the page cache emptied before each pass. */
     BENCH_GET,          /**< Read one record by a random seq. */
-    BENCH_REPLAY        /**< Build the index anew from the log. */
+    BENCH_REPLAY,       /**< Build the index anew from the log, in memory. */
+    BENCH_REBUILD,      /**< Delete the index on disk and open: events of one stream. */
+    BENCH_REBUILD_MIXED, /**< The same: content and events of runs. */
+    BENCH_CRASH         /**< Open after the writer was killed. */
 } bench_work;
 
 /** A case. */
@@ -29,6 +32,7 @@ typedef struct bench_case {
     uint32_t batch;       /**< Records of a batch. */
     uint32_t size;        /**< Bytes of a payload. */
     uint64_t records;     /**< Reading: records of the ledger that is read. */
+    bool records_given;   /**< It was asked for. */
     uint64_t count;       /**< Operations; 0: as many as duration_ns allows. */
     uint64_t duration_ns;
     bool burst; /**< Only as much as the log files made ahead hold. */
@@ -50,6 +54,9 @@ typedef struct bench_round {
     uint64_t payload_bytes;
     uint64_t bytes_written;
     uint64_t bytes_filled;   /**< Zero-filling inside the clock. */
+    uint64_t open_write_ns;  /**< BENCH_REBUILD, BENCH_CRASH: what opening took, the last time. */
+    uint64_t open_read_ns;   /**< BENCH_CRASH. */
+    uint64_t memory_peak;    /**< BENCH_REBUILD: bytes of memory of the process at most; 0: unknown. */
     bench_histogram latency; /**< Of operations; empty where a case has none. */
     firn_stats stats;        /**< At the end. */
 } bench_round;
@@ -77,6 +84,10 @@ firn_status bench_append_async(const bench_case *setting, const char *folder, be
                                firn_error *err) FIRN_NODISCARD;
 firn_status bench_read(const bench_case *setting, const char *folder, bench_round *round,
                        firn_error *err) FIRN_NODISCARD;
+firn_status bench_rebuild(const bench_case *setting, const char *folder, bench_round *round,
+                          firn_error *err) FIRN_NODISCARD;
+firn_status bench_crash(const bench_case *setting, const char *folder, bench_round *round,
+                        firn_error *err) FIRN_NODISCARD;
 
 /** A case that can be asked for by name: what differs from the caller's parameters. */
 typedef struct bench_named {
@@ -87,6 +98,7 @@ typedef struct bench_named {
     uint32_t batch;
     uint32_t spares; /**< 0: as asked for. */
     uint64_t count;  /**< 0: as asked for. */
+    uint64_t records; /**< 0: as asked for; else unless asked for. */
     bool burst;
     bool unnamed; /**< Not part of a run of all cases: its parameters are the caller's. */
 } bench_named;

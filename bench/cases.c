@@ -8,7 +8,8 @@
  */
 enum {
     BURST_SPARES = 16,
-    BYTES_COUNT = 100000
+    BYTES_COUNT = 100000,
+    CRASH_RECORDS = 3600000 /* With the default size a log of 1 GB. */
 };
 
 const bench_named bench_cases[] = {
@@ -38,7 +39,9 @@ const bench_named bench_cases[] = {
     {.name = "P9", .work = BENCH_SCAN, .batch = 1},
     {.name = "P9-cold", .work = BENCH_SCAN_COLD, .batch = 1},
     {.name = "P10", .work = BENCH_GET, .batch = 1},
-    {.name = "P11", .work = BENCH_REPLAY, .batch = 1},
+    {.name = "P11", .work = BENCH_REBUILD, .batch = 1},
+    {.name = "P11-mixed", .work = BENCH_REBUILD_MIXED, .batch = 1},
+    {.name = "P12", .work = BENCH_CRASH, .batch = 1, .records = CRASH_RECORDS},
     {.name = "P14-lone", .work = BENCH_APPEND, .writers = 1, .batch = 1, .count = 1000},
     {.name = "P14-1", .work = BENCH_APPEND_ASYNC, .outstanding = 4096, .batch = 1, .count = BYTES_COUNT},
     {.name = "P14-10", .work = BENCH_APPEND_ASYNC, .outstanding = 4096, .batch = 10, .count = BYTES_COUNT},
@@ -46,6 +49,7 @@ const bench_named bench_cases[] = {
     {.name = "scan", .work = BENCH_SCAN, .batch = 1, .unnamed = true},
     {.name = "get", .work = BENCH_GET, .batch = 1, .unnamed = true},
     {.name = "replay", .work = BENCH_REPLAY, .batch = 1, .unnamed = true},
+    {.name = "rebuild", .work = BENCH_REBUILD, .batch = 1, .unnamed = true},
     {.name = NULL},
 };
 

@@ -71,6 +71,12 @@ firn_status bench_ledger_open_read(const bench_case *setting, const char *folder
     return open_in(setting, folder, FIRN_OPEN_READ, FIRN_PROGRESS_AUTO, out_ledger, err);
 }
 
+firn_status bench_ledger_reopen(const bench_case *setting, const char *folder, firn_open_mode mode,
+                                firn_ledger **out_ledger, firn_error *err)
+{
+    return open_in(setting, folder, mode, FIRN_PROGRESS_AUTO, out_ledger, err);
+}
+
 uint64_t bench_count_max(const bench_case *setting)
 {
     /* Headers of records and batches take less than a quarter of any payload that is worth measuring. */

@@ -13,6 +13,15 @@ firn_status bench_ledger_open(const bench_case *setting, const char *folder, fir
 firn_status bench_ledger_open_read(const bench_case *setting, const char *folder, firn_ledger **out_ledger,
                                    firn_error *err) FIRN_NODISCARD;
 
+/** The ledger in `folder`, by the parameters of a case. */
+firn_status bench_ledger_reopen(const bench_case *setting, const char *folder, firn_open_mode mode,
+                                firn_ledger **out_ledger, firn_error *err) FIRN_NODISCARD;
+
+/** A closed ledger in `folder` with the records that will be read. */
+firn_status bench_fill(const bench_case *setting, const char *folder, firn_error *err) FIRN_NODISCARD;
+/** Reads all records once. */
+firn_status bench_warm(const bench_case *setting, const char *folder, firn_error *err) FIRN_NODISCARD;
+
 /** Operations that a case may do: its count, or what fits the spare log files, or no limit. */
 uint64_t bench_count_max(const bench_case *setting);
 

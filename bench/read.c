@@ -13,8 +13,7 @@ enum {
     FILL_OUTSTANDING = 64
 };
 
-/** Fills a ledger with the records that will be read. */
-static firn_status fill(const bench_case *setting, const char *folder, firn_error *err)
+firn_status bench_fill(const bench_case *setting, const char *folder, firn_error *err)
 {
     bench_case filling = *setting;
     bench_round *round = NULL;
@@ -48,6 +47,22 @@ static firn_status scan_once(firn_ledger *ledger, bench_round *round, firn_error
     firn_scan_close(scan);
     round->operations++;
     return status < 0 ? status : FIRN_OK;
+}
+
+firn_status bench_warm(const bench_case *setting, const char *folder, firn_error *err)
+{
+    bench_round *round = calloc(1, sizeof *round);
+    firn_ledger *ledger = NULL;
+    firn_status status, closed;
+
+    if (round == NULL)
+        return tool_fail(err, FIRN_ENOMEM, "out of memory");
+    status = bench_ledger_open_read(setting, folder, &ledger, err);
+    if (status == FIRN_OK)
+        status = scan_once(ledger, round, err);
+    closed = firn_close(ledger, status < 0 ? NULL : err);
+    free(round);
+    return status < 0 ? status : closed;
 }
 
 static firn_status replay_once(firn_ledger *ledger, bench_round *round, firn_error *err)
@@ -126,7 +141,7 @@ firn_status bench_read(const bench_case *setting, const char *folder, bench_roun
 
     if (warming == NULL)
         return tool_fail(err, FIRN_ENOMEM, "out of memory");
-    status = fill(setting, folder, err);
+    status = bench_fill(setting, folder, err);
     if (status == FIRN_OK)
         status = bench_ledger_open_read(setting, folder, &ledger, err);
     if (status < 0)

@@ -73,7 +73,8 @@ void bench_report_row(const bench_result *result)
 
 static const char *work_text(bench_work work)
 {
-    static const char *const texts[] = {"append", "append-async", "scan", "scan-cold", "get", "replay"};
+    static const char *const texts[] = {"append", "append-async", "scan", "scan-cold", "get",
+                                        "replay", "rebuild", "rebuild-mixed", "open-after-crash"};
 
     return texts[work];
 }
@@ -154,6 +155,15 @@ void bench_report_json(const bench_result *result)
         tool_json_real_of(json, "bytes_per_payload_byte", (double)best->bytes_written / (double)best->payload_bytes);
         tool_json_real_of(json, "rate_to_floor", bench_rate(best) / floor_rate(result));
     }
+    if (best->open_write_ns > 0) {
+        tool_json_number_of(json, "open_write_ns", best->open_write_ns);
+        tool_json_number_of(json, "replayed_records", best->stats.replayed_records);
+        tool_json_number_of(json, "log_size", best->stats.log_size);
+    }
+    if (best->open_read_ns > 0)
+        tool_json_number_of(json, "open_read_ns", best->open_read_ns);
+    if (best->memory_peak > 0)
+        tool_json_number_of(json, "memory_peak", best->memory_peak);
     json_floor(json, result);
     tool_json_text_of(json, "io_path", tool_io_path_text(best->stats.io_path));
     tool_json_text_of(json, "durable_method", tool_durable_method_text(best->stats.durable_method));

@@ -61,6 +61,13 @@ static firn_status run_round(const bench_case *setting, bench_round *round, firn
     case BENCH_REPLAY:
         status = bench_read(setting, folder, round, err);
         break;
+    case BENCH_REBUILD:
+    case BENCH_REBUILD_MIXED:
+        status = bench_rebuild(setting, folder, round, err);
+        break;
+    case BENCH_CRASH:
+        status = bench_crash(setting, folder, round, err);
+        break;
     }
     bench_folder_remove(folder);
     return status;

@@ -64,6 +64,7 @@ static firn_status read_request(const tool_call *call, bench_case *request, firn
         status = tool_option_choice(call, "io-path", &io_path, err);
     if (status == FIRN_OK)
         status = tool_option_choice(call, "durable-method", &durable_method, err);
+    request->records_given = tool_option_given(call, "records");
     request->size = (uint32_t)size;
     request->io_path = (firn_io_path)io_path;
     request->durable_method = (firn_durable_method)durable_method;
@@ -86,6 +87,8 @@ static bench_case case_of(const bench_case *request, const bench_named *named)
     setting.outstanding = named->outstanding;
     setting.batch = named->batch;
     setting.burst = named->burst;
+    if (named->records > 0 && !request->records_given)
+        setting.records = named->records;
     if (named->spares > 0)
         setting.spares = named->spares;
     if (named->count > 0)

@@ -141,7 +141,8 @@ static const tool_option bench_options[] = {
      NULL},
     {"batch", 0, "N", "Records of one batch. Default 1.", NULL},
     {"size", 0, "SIZE", "Bytes of one payload. Default 256.", NULL},
-    {"records", 0, "N", "Records that scan, get and replay read. Default 1000000.", NULL},
+    {"records", 0, "N",
+     "Records that scan, get, replay, rebuild and P12 read. Default 1000000; P12: 3600000, a log of 1 GB.", NULL},
     {"segment-size", 0, "SIZE", "Bytes of a log file. Default 64M.", NULL},
     {"spares", 0, "N", "Log files made ahead. Default 2.", NULL},
     {"seed", 0, "N", "Seed of payloads and of the order of reads. Default 1.", NULL},
@@ -290,8 +291,12 @@ const tool_command tool_commands[] = {
      "for each byte of payload, and the rate as a multiple of the floor: single durable writes of 4 KiB into a "
      "pre-written file in the same folder, measured before and after each round.\n\n"
      "Named cases: P1 (one writer), P2 (8 writers), P3 (64 writers), P4 (one thread with 8, 64, 512 and 4096 calls "
-     "under way), P5 (batches of 10, 100, 1000), P9 (scan), P10 (get by seq), P11 (replay), P14 (bytes written). "
-     "Cases of one's own: append, scan, get, replay.",
+     "under way), P5 (batches of 10, 100, 1000), P9 (scan), P10 (get by seq), P11 (the index on disk "
+     "deleted and built again, from opening to the end of closing; P11-mixed: of content with random digests and "
+     "events of runs), P12 (opening for writing after the writer was killed with at most 39000 records behind the mark "
+     "of the index; the latency is that of opening, the rate counts the records replayed), P14 (bytes written). "
+     "With --json P11 tells the peak of memory, P12 how long opening for reading took. "
+     "Cases of one's own: append, scan, get, replay (the index built in memory), rebuild.",
      bench_options, bench_examples, tool_cmd_bench},
     {"help", "explain the tool or a command", "[COMMAND]", 0, 2, "Prints help on standard output.", help_options,
      help_examples, tool_cmd_help},

@@ -56,8 +56,8 @@ typedef struct frn_index_file frn_index_file;
 
 /**
  * Pins the newest state and reads its mark; of options, stores and their count are used.
- * @return FIRN_OK; FIRN_ENOTFOUND: there is none; FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER; FIRN_ENOMEM;
- *   FIRN_EACCES, FIRN_EIO.
+ * @return FIRN_OK; FIRN_ENOTFOUND: there is none; FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER; FIRN_ESTATE: it is
+ *   of other versions of the stores, or changes faster than it is read; FIRN_ENOMEM; FIRN_EACCES, FIRN_EIO.
  */
 firn_status frn_index_file_open(frn_heap *heap, const char *folder, const frn_lmdb_options *options,
                                 frn_index_file **out_file, firn_error *err) FIRN_NODISCARD;
@@ -100,5 +100,18 @@ firn_status frn_index_bulk_delete(frn_index_bulk *bulk, frn_table table, firn_sl
 firn_status frn_index_bulk_finish(frn_index_bulk *bulk, const frn_index_mark *mark, firn_error *err) FIRN_NODISCARD;
 /** NULL is accepted. Removes what is not finished. */
 void frn_index_bulk_close(frn_index_bulk *bulk);
+
+/**
+ * An empty index for a replay from the first record on, which bulk build makes the index of a folder. Write side only:
+ * no views, no merges. unread: tables that replay only puts rows into. frn_index_stat() tells the memory that rows of
+ * the other tables take; those of the unread take sort_size_max. size_max of the options holds for the former. After a
+ * failure of a put it is only to be closed. @return as frn_index_bulk_open().
+ */
+firn_status frn_index_build_open(frn_heap *heap, const char *folder, const frn_lmdb_options *options,
+                                 const frn_table *unread, size_t unread_count, frn_index **out_index,
+                                 firn_error *err) FIRN_NODISCARD;
+/** Brings all rows to disk, up to the mark, which is the last commit; as frn_index_bulk_finish(). The index is only to
+    be closed then. */
+firn_status frn_index_build_finish(frn_index *index, const frn_index_mark *mark, firn_error *err) FIRN_NODISCARD;
 
 #endif

@@ -11,7 +11,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +23,8 @@
 
 /* Bytes of rows a transaction: LMDB holds the pages that it writes in memory until then. */
 static const uint64_t TRANSACTION_SIZE = UINT64_C(16) << 20;
+
+_Static_assert(FRN_LMDB_PATH_SIZE_MAX >= PATH_MAX, "realpath() writes so much");
 
 struct frn_index_bulk {
     frn_heap *heap;
@@ -126,7 +130,7 @@ firn_status frn_index_bulk_open(frn_heap *heap, const char *folder, const frn_lm
                                 frn_index_bulk **out_bulk, firn_error *err)
 {
     frn_index_bulk *bulk = frn_alloc_zero(heap, 1, sizeof *bulk);
-    char path[FRN_LMDB_PATH_SIZE_MAX];
+    char path[FRN_LMDB_PATH_SIZE_MAX], linked[FRN_LMDB_PATH_SIZE_MAX];
     firn_status status;
 
     if (bulk == NULL) {
@@ -136,6 +140,10 @@ firn_status frn_index_bulk_open(frn_heap *heap, const char *folder, const frn_lm
     bulk->options = *options;
     bulk->options.create = true;
     bulk->options.read_only = false;
+    if (realpath(folder, linked) != NULL) {
+        /* Behind a link the folders change places where they are, and the link stays. */
+        folder = linked;
+    }
     status = frn_lmdb_path(bulk->folder, folder, "", err);
     if (status == FIRN_OK) {
         status = frn_lmdb_path(bulk->folder_new, folder, ".new", err);

@@ -157,6 +157,7 @@ firn_status frn_index_file_open(frn_heap *heap, const char *folder, const frn_lm
     char path[FRN_LMDB_PATH_SIZE_MAX];
     frn_index_file *file = NULL;
     struct stat facts;
+    bool stores = true;
     firn_status status = frn_lmdb_path(path, folder, "/data.mdb", err);
 
     if (status < 0) {
@@ -184,7 +185,10 @@ firn_status frn_index_file_open(frn_heap *heap, const char *folder, const frn_lm
         status = pin(file, folder, &facts, err);
     }
     if (status == FIRN_OK) {
-        status = frn_lmdb_mark_find(heap, file->fd, &file->state, options, &file->mark, err);
+        status = frn_lmdb_mark_find(heap, file->fd, &file->state, options, &file->mark, &stores, err);
+    }
+    if (status == FIRN_OK && !stores) {
+        status = frn_fail(err, FIRN_ESTATE, "data.mdb: of other versions of the stores");
     }
     if (status != FIRN_OK) {
         frn_index_file_close(file);

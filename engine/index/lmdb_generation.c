@@ -56,6 +56,7 @@ static void slots_close(frn_lmdb_generation *generation)
 static firn_status state_read(const frn_lmdb_index *lmdb, frn_lmdb_generation *generation, bool *out_same,
                               firn_error *err)
 {
+    bool stores = false;
     int fd = -1, code = mdb_env_get_fd(lmdb->env.env, &fd);
     firn_status status;
 
@@ -65,10 +66,14 @@ static firn_status state_read(const frn_lmdb_index *lmdb, frn_lmdb_generation *g
     status = frn_lmdb_state_read(fd, mdb_txn_id(generation->slots[0].txn), &generation->state, err);
     *out_same = status != FIRN_ENOTFOUND;
     if (status == FIRN_OK) {
-        status = frn_lmdb_mark_find(lmdb->heap, fd, &generation->state, &lmdb->options, &generation->mark, err);
+        status =
+            frn_lmdb_mark_find(lmdb->heap, fd, &generation->state, &lmdb->options, &generation->mark, &stores, err);
     }
     if (status == FIRN_OK && memcmp(generation->mark.ledger_id, lmdb->options.ledger_id, FIRN_LEDGER_ID_SIZE) != 0) {
         return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: of another ledger");
+    }
+    if (status == FIRN_OK && !stores) {
+        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: of other versions of the stores");
     }
     return status == FIRN_ENOTFOUND ? FIRN_OK : status;
 }

@@ -89,7 +89,7 @@ firn_status frn_lmdb_mark_write(const frn_lmdb_env *env, MDB_txn *txn, const frn
 
 /* Reads a mark without its checksum. */
 static firn_status mark_decode(firn_slice value, const frn_lmdb_state *state, const frn_lmdb_options *options,
-                               frn_index_mark *out_mark, firn_error *err)
+                               frn_index_mark *out_mark, bool *out_stores, firn_error *err)
 {
     frn_lmdb_shape shape = {.transaction = state->transaction,
                             .entries = state->rows.entries,
@@ -107,10 +107,8 @@ static firn_status mark_decode(firn_slice value, const frn_lmdb_state *state, co
         return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: the mark is not of this state");
     }
     stores_encode(expected, options);
-    if (fmt_get32(data + FRN_LMDB_MARK_STORES_COUNT) != options->stores_count ||
-        memcmp(data + FRN_LMDB_MARK_STORES, expected, sizeof expected) != 0) {
-        return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "data.mdb: of other versions of the stores");
-    }
+    *out_stores = fmt_get32(data + FRN_LMDB_MARK_STORES_COUNT) == options->stores_count &&
+                  memcmp(data + FRN_LMDB_MARK_STORES, expected, sizeof expected) == 0;
     *out_mark = (frn_index_mark){.seq = fmt_get64(data + FRN_LMDB_MARK_SEQ),
                                  .incarnation = fmt_get64(data + FRN_LMDB_MARK_INCARNATION)};
     memcpy(out_mark->ledger_id, data + FRN_LMDB_MARK_LEDGER_ID, FIRN_LEDGER_ID_SIZE);
@@ -128,6 +126,7 @@ typedef struct mark_search {
     const frn_lmdb_state *state;
     const frn_lmdb_options *options;
     frn_index_mark mark;
+    bool stores;
     firn_status status; /* What is to be said; FIRN_END: no row was seen. */
     firn_error err;
 } mark_search;
@@ -138,7 +137,8 @@ static firn_status search_row(void *arg, frn_table table, firn_slice key, firn_s
 
     (void)err;
     if (frn_lmdb_is_mark(table, key)) {
-        search->status = mark_decode(value, search->state, search->options, &search->mark, &search->err);
+        search->status =
+            mark_decode(value, search->state, search->options, &search->mark, &search->stores, &search->err);
     }
     return FIRN_END;
 }
@@ -154,7 +154,7 @@ static void search_damage(void *arg, const firn_error *finding)
 }
 
 firn_status frn_lmdb_mark_find(frn_heap *heap, int fd, const frn_lmdb_state *state, const frn_lmdb_options *options,
-                               frn_index_mark *out_mark, firn_error *err)
+                               frn_index_mark *out_mark, bool *out_stores, firn_error *err)
 {
     mark_search search = {.state = state, .options = options, .status = FIRN_END};
     frn_index_checker checker = {.row = search_row, .damage = search_damage, .arg = &search};
@@ -173,5 +173,6 @@ firn_status frn_lmdb_mark_find(frn_heap *heap, int fd, const frn_lmdb_state *sta
         return search.status;
     }
     *out_mark = search.mark;
+    *out_stores = search.stores;
     return FIRN_OK;
 }

@@ -70,14 +70,15 @@ static firn_status rows_write(frn_lmdb_writer *writer, frn_index_view *view, uin
 static firn_status merge_write(frn_lmdb_index *lmdb, frn_index_view *view, const frn_index_mark *mark,
                                frn_index_merged *out_merged, firn_error *err)
 {
-    frn_lmdb_writer writer = {.heap = lmdb->heap, .env = &lmdb->env};
+    /* Only this thread replaces the newest generation. Behind the mark, whose row is the first of the tree, the rows of
+       the first merge can be appended. */
+    frn_lmdb_writer writer = {.heap = lmdb->heap, .env = &lmdb->env, .append = lmdb->newest->rows_count == 0};
     firn_status status;
     int code = mdb_txn_begin(lmdb->env.env, NULL, 0, &writer.txn);
 
     if (code != 0) {
         return frn_lmdb_fail(err, code, "merge into the index");
     }
-    /* Only this thread replaces the newest generation. */
     status = rows_write(&writer, view, lmdb->newest->mark.seq, err);
     if (status == FIRN_OK) {
         status = frn_lmdb_mark_write(&lmdb->env, writer.txn, mark, &lmdb->options, err);

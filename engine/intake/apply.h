@@ -30,7 +30,8 @@ typedef firn_status (*frn_apply_fn)(frn_apply *apply, const fmt_record *record, 
 
 enum {
     FRN_APPLY_BLOCK_SIZE = 32, /**< Kinds of a block behind the application's, as in kinds.def. */
-    FRN_APPLY_BLOCKS = 9       /**< Those blocks, from FMT_BLOCK_LEDGER. */
+    FRN_APPLY_BLOCKS = 9,      /**< Those blocks, from FMT_BLOCK_LEDGER. */
+    FRN_APPLY_ROWS_VERSION = 1 /**< Of the ledger's own tables: counted up when their keys or values change. */
 };
 
 /** Which store owns which block: fns[(kind - FMT_BLOCK_LEDGER) / FRN_APPLY_BLOCK_SIZE]; NULL: heads only. */

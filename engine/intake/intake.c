@@ -293,6 +293,10 @@ firn_status frn_intake_submit(firn_ledger *ledger, const frn_call *call, const f
         }
     }
     frn_log_unlock(ledger->log);
+    if (status == FIRN_FULL && frn_answers_outstanding(&ledger->answers) == 0) {
+        /* What is in the way may be under way and waited for by nobody. */
+        (void)frn_log_drive(ledger->log, 0);
+    }
     if (status != FIRN_OK) {
         return status < 0 ? wrap_call(call, status, err) : status;
     }

@@ -81,7 +81,9 @@ static void progress(void *arg, uint64_t durable, int poisoned)
     frn_house *house = arg;
 
     (void)poisoned; /* The answers ask the log themselves. */
-    frn_index_durable(house->core.index, durable);
+    if (house->core.index != NULL) { /* NULL: opening gives up. */
+        frn_index_durable(house->core.index, durable);
+    }
     frn_answers_deliver(&house->core.answers);
     frn_merger_moved(&house->merger, durable);
 }

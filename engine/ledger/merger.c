@@ -13,6 +13,7 @@
 #include "engine/ledger/merger.h"
 
 #include "engine/base/error.h"
+#include "format/bytes.h"
 
 #include <stdio.h>
 
@@ -26,7 +27,16 @@ enum {
 
 void frn_merger_mark(void *arg, frn_index_mark *mark)
 {
+    frn_log_hint hint = frn_log_hint_of(arg, mark->seq);
+
     mark->incarnation = frn_log_incarnation_of(arg, mark->seq);
+    fmt_put64(mark->hint, hint.segment);
+    fmt_put64(mark->hint + 8, hint.offset);
+}
+
+frn_log_hint frn_merger_hint(const frn_index_mark *mark)
+{
+    return (frn_log_hint){.segment = fmt_get64(mark->hint), .offset = fmt_get64(mark->hint + 8)};
 }
 
 static uint64_t bytes_behind(const frn_merger *merger)

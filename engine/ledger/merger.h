@@ -41,5 +41,7 @@ void frn_merger_stat(frn_merger *merger, firn_stats *stats);
 
 /** Fills in the incarnation of a mark: a frn_index_mark_fn whose arg is a frn_log. */
 void frn_merger_mark(void *arg, frn_index_mark *mark);
+/** Where the log goes on behind a mark, as it was noted. */
+frn_log_hint frn_merger_hint(const frn_index_mark *mark);
 
 #endif

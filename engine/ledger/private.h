@@ -3,6 +3,7 @@
 #ifndef FRN_LEDGER_PRIVATE_H
 #define FRN_LEDGER_PRIVATE_H
 
+#include "engine/index/lmdb.h"
 #include "engine/intake/core.h"
 #include "engine/intake/driver.h"
 #include "engine/ledger/merger.h"
@@ -50,7 +51,6 @@ typedef struct frn_house {
                               write side of the index. */
     uint64_t rows_seq;   /**< The last record that was applied. */
     uint64_t renew_at;   /**< Reading: when it is reached, the index on disk is looked at again. */
-    uint64_t batches_count; /**< That opening replayed. */
     firn_error damage;   /**< Why rows_seq_max was lowered; else status FIRN_OK. */
 } frn_house;
 
@@ -73,18 +73,33 @@ void frn_rows_heal(frn_house *house);
 /** Which store owns which block of kinds. */
 extern const frn_apply_table frn_stores;
 
+enum {
+    FRN_STORES = 4 /**< That have rows, the ledger itself included. */
+};
+/** By the first of each store's tables, ascending: in which version it lays out its rows. */
+extern const frn_index_store frn_stores_rows[FRN_STORES];
+
+enum {
+    FRN_STORES_UNREAD = 2
+};
+/** Tables that no apply reads: what is decided by their rows is decided before. */
+extern const frn_table frn_stores_unread[FRN_STORES_UNREAD];
+
 /** Rows from records, batch by batch. */
 typedef struct frn_replay {
     frn_index *index;
     frn_digests *digests; /**< For the stores that hash. */
+    frn_log_hint from;    /**< Where the first record of a run may stand. */
     frn_apply apply;
     bool open; /**< A batch was begun and not finished. */
     uint64_t records;
     uint64_t batches;
     uint64_t bytes; /**< Of records, headers included. */
     uint64_t last_seq;
-    firn_status (*between)(void *arg, firn_error *err); /**< Called between batches; NULL: nobody. */
+    firn_status (*between)(void *arg, firn_error *err); /**< Called between batches, every few thousand records; not
+                                                             FIRN_OK ends the run, FIRN_END well. NULL: nobody. */
     void *between_arg;
+    uint64_t between_at; /**< When as many records were replayed it is called again. */
 } frn_replay;
 
 /** Applies the next record of the log; a frn_log_apply_fn whose arg is a frn_replay. */

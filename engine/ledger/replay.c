@@ -11,9 +11,10 @@
 
 #include <inttypes.h>
 
-/* How many records pass between two reports of progress. */
+/* How many records pass between two reports of progress, and two looks at the memory that rows take. */
 enum {
-    TOLD_EVERY = 65536
+    TOLD_EVERY = 65536,
+    BETWEEN_EVERY = 4096 /* Rows of so many records take about 1 MiB. */
 };
 
 static firn_status batch_begin(frn_replay *replay, const fmt_batch *batch, firn_error *err)
@@ -99,12 +100,16 @@ firn_status frn_replay_run(frn_replay *replay, frn_log *log, uint64_t first_seq,
         return FIRN_OK;
     }
     status = frn_log_reader_open(log, first_seq, 0, &reader, err);
+    if (status == FIRN_OK) {
+        frn_log_reader_hint(reader, replay->from);
+    }
     while (status == FIRN_OK) {
         status = frn_log_reader_next(reader, last_seq, &record, err);
         if (status == FIRN_OK) {
             status = frn_replay_record(replay, &record, err);
         }
-        if (status == FIRN_OK && !replay->open && replay->between != NULL) {
+        if (status == FIRN_OK && !replay->open && replay->between != NULL && replay->records >= replay->between_at) {
+            replay->between_at = replay->records + BETWEEN_EVERY;
             status = replay->between(replay->between_arg, err);
         }
         if (status == FIRN_OK && replay->records % TOLD_EVERY == 0) {

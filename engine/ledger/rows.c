@@ -17,14 +17,14 @@
 #include "engine/ledger/private.h"
 
 #include "engine/base/error.h"
-#include "engine/index/lmdb.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    PORTION_SIZE = 256 * 1024 * 1024 /* Bytes of rows in memory that opening brings to disk on its way. */
+    PORTION_SIZE = 256 * 1024 * 1024, /* Bytes of rows in memory that opening brings to disk on its way. */
+    BUILD_RECORDS_MIN = 65536         /* Fewer are not worth a sorter. */
 };
 
 static void note(frn_house *house, const char *what, const char *why)
@@ -40,19 +40,27 @@ static frn_index_options index_options(const frn_house *house)
                                .view_age_max_ns = house->options.view_age_max_ns};
 }
 
-static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn_error *err)
+static frn_lmdb_options disk_options(const frn_house *house, const uint8_t *ledger_id)
 {
     frn_lmdb_options options = {
         .index = index_options(house),
         .map_size = house->options.index_map_size,
         .create = house->core.writable,
         .read_only = !house->core.writable,
+        .stores_count = FRN_STORES,
     };
-    frn_index *index;
-    firn_status status;
 
     memcpy(options.ledger_id, ledger_id, sizeof options.ledger_id);
-    status = frn_index_open_lmdb(house->core.heap, house->index_folder, &options, &index, err);
+    memcpy(options.stores, frn_stores_rows, sizeof frn_stores_rows);
+    return options;
+}
+
+static firn_status open_on_disk(frn_house *house, const uint8_t *ledger_id, firn_error *err)
+{
+    frn_lmdb_options options = disk_options(house, ledger_id);
+    frn_index *index;
+    firn_status status = frn_index_open_lmdb(house->core.heap, house->index_folder, &options, &index, err);
+
     if (status == FIRN_OK) {
         house->core.index = index;
         house->index_on_disk = true;
@@ -166,7 +174,7 @@ static firn_status between_batches(void *arg, firn_error *err)
     frn_index_stats stats;
     firn_status status;
 
-    if (house->index_full || house->batches_count++ % 1024 != 0) {
+    if (house->index_full) {
         return FIRN_OK;
     }
     frn_index_stat(house->core.index, &stats);
@@ -184,6 +192,55 @@ static firn_status between_batches(void *arg, firn_error *err)
     return status < 0 ? frn_wrap(err, status, "index") : FIRN_OK;
 }
 
+/* Between two batches of the replay into an index that is built from nothing: FIRN_END when the rows that it keeps in
+   memory are enough. */
+static firn_status until_full(void *arg, firn_error *err)
+{
+    frn_house *house = arg;
+    frn_index_stats stats;
+
+    (void)err;
+    frn_index_stat(house->core.index, &stats);
+    return stats.size < PORTION_SIZE && (stats.size_max == 0 || stats.size < stats.size_max / 2) ? FIRN_OK : FIRN_END;
+}
+
+/* Builds the index on disk from nothing, as far as memory lets it: the rest is merged into it. */
+static firn_status build(frn_house *house, frn_replay *replay, const frn_replay_told *told, firn_error *err)
+{
+    frn_log *log = house->core.log;
+    frn_lmdb_options options = disk_options(house, frn_log_id(log));
+    frn_index_mark mark = {0};
+    frn_index *index = NULL;
+    firn_status status;
+
+    drop(house);
+    status = frn_index_build_open(house->core.heap, house->index_folder, &options, frn_stores_unread, FRN_STORES_UNREAD,
+                                  &index, err);
+    if (status == FIRN_OK) {
+        house->core.index = index;
+        replay->index = index;
+        replay->between = until_full;
+        status = frn_replay_run(replay, log, 1, frn_log_durable(log), told, err);
+    }
+    if (status == FIRN_OK) {
+        mark.seq = replay->last_seq;
+        frn_merger_mark(log, &mark);
+        status = frn_index_build_finish(house->core.index, &mark, err);
+    }
+    drop(house);
+    if (status == FIRN_ETOOBIG) {
+        /* The map is full: memory takes it all, above an index with nothing in it. */
+        house->index_full = true;
+        replay->last_seq = replay->records = replay->batches = replay->bytes = 0;
+        status = FIRN_OK;
+    }
+    if (status == FIRN_OK) {
+        status = open_on_disk(house, frn_log_id(log), err);
+    }
+    replay->index = house->core.index;
+    return status < 0 ? frn_wrap(err, status, "index") : FIRN_OK;
+}
+
 static firn_status fill(frn_house *house, frn_replay *replay, firn_error *err)
 {
     frn_replay_told told = {house->options.replay_progress, house->options.replay_progress_arg, 0};
@@ -192,7 +249,10 @@ static firn_status fill(frn_house *house, frn_replay *replay, firn_error *err)
     frn_index_mark mark;
 
     frn_index_mark_get(house->core.index, &mark);
-    *replay = (frn_replay){.index = house->core.index, .digests = &house->core.digests, .last_seq = mark.seq};
+    *replay = (frn_replay){.index = house->core.index,
+                           .digests = &house->core.digests,
+                           .from = frn_merger_hint(&mark),
+                           .last_seq = mark.seq};
     if (!house->core.writable && house->index_on_disk && house->options.replay_records_max != 0 &&
         durable - mark.seq > house->options.replay_records_max) {
         return frn_fail(err, FIRN_EBEHIND, "the index is %" PRIu64 " records behind, more than %" PRIu64,
@@ -206,6 +266,16 @@ static firn_status fill(frn_house *house, frn_replay *replay, firn_error *err)
     /* An estimate: nobody knows how long the records behind the mark are. */
     told.bytes_total =
         durable == 0 ? 0 : (uint64_t)((double)stats.log_size * (double)(durable - mark.seq) / (double)durable);
+    if (house->index_on_disk && house->core.writable && mark.seq == 0 && durable >= BUILD_RECORDS_MIN) {
+        firn_status status = build(house, replay, &told, err);
+
+        if (status != FIRN_OK) {
+            return status;
+        }
+        replay->between = between_batches;
+        frn_index_mark_get(house->core.index, &mark);
+        replay->from = frn_merger_hint(&mark);
+    }
     return frn_replay_run(replay, house->core.log, mark.seq + 1, durable, &told, err);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stores.c — which store owns which block of kinds: the one place that knows them all. */
+/* stores.c — which store owns which block of kinds and of tables: the one place that knows them all. */
 #include "engine/ledger/private.h"
 #include "engine/store/content.h"
 #include "engine/store/release.h"
@@ -17,4 +17,13 @@ const frn_apply_table frn_stores = {
             [BLOCK_OF(FMT_BLOCK_RELEASE)] = frn_release_apply,
         },
     .run_flush = frn_run_flush,
+};
+
+const frn_table frn_stores_unread[FRN_STORES_UNREAD] = {FRN_TABLE_DIGEST, FRN_TABLE_RUN_BY_AGE};
+
+const frn_index_store frn_stores_rows[FRN_STORES] = {
+    {FRN_TABLE_STREAM_BY_NAME, FRN_APPLY_ROWS_VERSION},
+    {FRN_TABLE_DIGEST, FRN_CONTENT_ROWS_VERSION},
+    {FRN_TABLE_RUN, FRN_RUN_ROWS_VERSION},
+    {FRN_TABLE_RELEASE, FRN_RELEASE_ROWS_VERSION},
 };

@@ -74,10 +74,11 @@ static void index_finding(verification *verify, const char *what, uint64_t numbe
 /* Pins the index on disk, if there is one. */
 static firn_status index_pin(verification *verify, const frn_ledger_seam *seam, firn_error *err)
 {
-    frn_lmdb_options options = {0};
+    frn_lmdb_options options = {.stores_count = FRN_STORES};
     firn_error own = {0};
     firn_status status;
 
+    memcpy(options.stores, frn_stores_rows, sizeof frn_stores_rows);
     verify->compare = (frn_compare){
         .heap = seam->heap, .finding = verify->options.finding, .finding_arg = verify->options.finding_arg};
     if (seam->index_folder == NULL) {

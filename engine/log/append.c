@@ -10,7 +10,8 @@
  * is admitted only if it fits both the group's memory and that segment. So nothing that got a seq can fail for want of
  * space.
  *
- * What can fail: no free group (all in flight) or no spare yet: FIRN_FULL; no spare can be made: the maker's error.
+ * What can fail: no free group (all in flight), no segment yet, or a place that recovery would not look at yet
+ * (reach.c): FIRN_FULL; no segment can be made: the maker's error.
  */
 #include "engine/log/private.h"
 
@@ -36,12 +37,15 @@ static size_t group_size(const frn_log *log, size_t content)
     return (size_t)frn_align_up(FMT_GROUP_HEADER + content, log->alignment);
 }
 
-/* What the active segment has left for a group; 0 if there is none. */
+/* What the active segment, if there is one, has left for a group before `end`; 0 if nothing. */
+static uint64_t room_before(const frn_log *log, uint64_t end)
+{
+    return log->active != NULL && end > log->active->end_offset ? end - log->active->end_offset : 0;
+}
+
 static uint64_t active_room(const frn_log *log)
 {
-    uint64_t end = frn_segment_data_end(log, log->active->size);
-
-    return end > log->active->end_offset ? end - log->active->end_offset : 0;
+    return log->active == NULL ? 0 : room_before(log, frn_segment_data_end(log, log->active->size));
 }
 
 /* Whether the first spare can take a group of this size; else asks the maker for what is needed. */
@@ -87,6 +91,7 @@ static firn_status roll(frn_log *log, firn_error *err)
     frn_segment *next = log->spares[0];
     firn_status status;
 
+    assert(log->active != NULL);
     status = frn_segments_reserve(log, &log->sealing, 1);
     if (status < 0) {
         return frn_fail(err, status, "close segment %llu: out of memory", (unsigned long long)log->active->number);
@@ -118,7 +123,7 @@ static firn_status begin_group(frn_log *log, size_t content, firn_error *err)
     frn_group *group = frn_log_slot(log, log->next_ordinal);
     size_t size = group_size(log, content);
     uint64_t room;
-    firn_status status;
+    firn_status status = FIRN_OK;
 
     assert(group->state == FRN_GROUP_FREE);
     if (size > log->staging_each) {
@@ -132,13 +137,16 @@ static firn_status begin_group(frn_log *log, size_t content, firn_error *err)
         if (status == FIRN_OK) {
             status = roll(log, err);
         }
-        if (status != FIRN_OK) {
-            frn_free(log->heap, group->big);
-            group->big = NULL;
-            return status;
-        }
     }
-    room = active_room(log);
+    if (status == FIRN_OK && !frn_reach_covers(log, size)) {
+        status = FIRN_FULL;
+    }
+    if (status != FIRN_OK) {
+        frn_free(log->heap, group->big);
+        group->big = NULL;
+        return status;
+    }
+    room = room_before(log, log->active->reach);
     group->buffer = group->big != NULL ? group->big : group->own;
     group->capacity = group->big != NULL ? size : log->staging_each;
     if (group->capacity > (size_t)FMT_GROUP_HEADER + FMT_GROUP_CONTENT_MAX) {

@@ -6,6 +6,10 @@
 
 #include <inttypes.h>
 
+enum {
+    WALK_BUFFER = 16 * 1024 /* To read the headers of groups. */
+};
+
 static void file_free(frn_log *log, frn_log_file *file)
 {
     if (file->file != NULL) {
@@ -109,6 +113,46 @@ static uint64_t anchor_offset(const fmt_anchor *anchors, uint32_t count, uint64_
     return low == 0 ? start : anchors[low - 1].offset;
 }
 
+/* Gives a file its anchors; another reader may have been faster. */
+static void keep_anchors(frn_log *log, frn_log_file *file, fmt_anchor *anchors, uint32_t count)
+{
+    frn_mutex_lock(&log->list);
+    if (anchors != NULL && file->anchors == NULL) {
+        file->anchors = anchors;
+        file->anchors_count = count;
+        anchors = NULL;
+    }
+    frn_mutex_unlock(&log->list);
+    frn_free(log->heap, anchors);
+}
+
+/* Finds the groups of a segment that recovery did not walk. One that does not verify costs time, not data: there the
+   anchors end, and whoever reads on finds it. */
+static void walk_anchors(frn_log *log, const frn_segment *segment, frn_log_file *file)
+{
+    uint32_t count = 0, count_max = fmt_anchors_max(segment->size);
+    fmt_anchor *anchors = frn_alloc(log->heap, (count_max + 1) * sizeof *anchors);
+    uint64_t offset = log->alignment, next = 0;
+    frn_walk walk = {0};
+    fmt_verdict verdict;
+    fmt_group group;
+
+    if (anchors != NULL && frn_walk_init(&walk, log, WALK_BUFFER) == FIRN_OK) {
+        frn_walk_enter(&walk, file->file, segment->number, segment->incarnation,
+                       frn_segment_data_end(log, segment->size));
+        while (offset < segment->known_offset && count < count_max &&
+               frn_walk_header(&walk, offset, &verdict, &group, NULL) == FIRN_OK && verdict == FMT_OK) {
+            if (offset >= next) {
+                anchors[count++] = (fmt_anchor){.first_seq = group.first_seq, .offset = offset};
+                next = offset + FMT_ANCHOR_SPACING;
+            }
+            offset += fmt_group_size(group.content_size, log->alignment);
+        }
+    }
+    frn_walk_done(&walk);
+    keep_anchors(log, file, anchors, count);
+}
+
 /* Reads the anchors of a sealed segment. A footer that went bad meanwhile costs time, not data: no anchors. */
 static void load_anchors(frn_log *log, const frn_segment *segment, frn_log_file *file)
 {
@@ -126,14 +170,7 @@ static void load_anchors(frn_log *log, const frn_segment *segment, frn_log_file 
         }
     }
     frn_free(log->heap, bytes);
-    frn_mutex_lock(&log->list);
-    if (anchors != NULL && file->anchors == NULL) {
-        file->anchors = anchors;
-        file->anchors_count = footer.anchors_count;
-        anchors = NULL;
-    }
-    frn_mutex_unlock(&log->list);
-    frn_free(log->heap, anchors);
+    keep_anchors(log, file, anchors, anchors == NULL ? 0 : footer.anchors_count);
 }
 
 /* The segment that holds seq, or NULL. List lock held. */
@@ -151,6 +188,14 @@ static const frn_segment *find_segment(const frn_log *log, uint64_t seq)
         }
     }
     return low > 0 && seq < log->segments.at[low - 1]->next_seq ? log->segments.at[low - 1] : NULL;
+}
+
+/* Whether the anchors that a segment keeps in memory are about seq: those of one that recovery walked in part begin
+   where the walk began. List lock held. */
+static bool anchors_tell(const frn_segment *segment, uint64_t seq)
+{
+    return segment->anchors != NULL &&
+           (segment->known_offset == 0 || (segment->anchors_count > 0 && segment->anchors[0].first_seq <= seq));
 }
 
 firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_segment, frn_log_file **out_file,
@@ -173,12 +218,14 @@ firn_status frn_log_seek(frn_log *log, uint64_t seq, const frn_segment **out_seg
         return status;
     }
     frn_mutex_lock(&log->list);
-    if (segment->anchors == NULL && file->anchors == NULL) {
+    if (!anchors_tell(segment, seq) && file->anchors == NULL) {
+        bool sealed = segment->anchors == NULL;
+
         frn_mutex_unlock(&log->list);
-        load_anchors(log, segment, file);
+        (sealed ? load_anchors : walk_anchors)(log, segment, file);
         frn_mutex_lock(&log->list);
     }
-    *out_offset = segment->anchors != NULL
+    *out_offset = anchors_tell(segment, seq)
                       ? anchor_offset(segment->anchors, segment->anchors_count, seq, log->alignment)
                       : anchor_offset(file->anchors, file->anchors_count, seq, log->alignment);
     frn_mutex_unlock(&log->list);

@@ -32,14 +32,6 @@ enum {
     COMPLETIONS_MAX = 32
 };
 
-/* What a completion belongs to: the low bits of its tag. */
-enum {
-    TAG_GROUP = 0,
-    TAG_SYNC = 1,
-    TAG_FOOTER = 2,
-    TAG_BITS = 2
-};
-
 /* ---- poison ---- */
 
 /* Changes a word and, only if somebody counted himself as asleep on it, makes the system call. */
@@ -125,6 +117,7 @@ void frn_flight_send(frn_log *log)
     pad(group);
     header.crc = fmt_group_encode(group->buffer, segment->salt, group->offset, &header);
     log->last_crc = header.crc;
+    group->crc = header.crc;
     log->filling = false;
     log->in_flight++;
     log->ops_in_flight++;
@@ -139,7 +132,7 @@ void frn_flight_send(frn_log *log)
     segment->next_seq = group->next_seq;
     frn_mutex_unlock(&log->list);
     log->io->ops->queue_write(segment->file, group->buffer, group->size, group->offset,
-                              log->method == FIRN_DURABLE_DIRECT_DSYNC, ordinal << TAG_BITS | TAG_GROUP);
+                              log->method == FIRN_DURABLE_DIRECT_DSYNC, ordinal << FRN_TAG_BITS | FRN_TAG_GROUP);
     log->io->ops->queue_send(log->io);
 }
 
@@ -211,7 +204,7 @@ void frn_flight_seal(frn_log *log)
     log->footers_in_flight++;
     log->ops_in_flight++;
     atomic_fetch_add_explicit(&log->bytes_written, size, memory_order_relaxed);
-    log->io->ops->queue_write(segment->file, segment->footer, size, segment->size - size, true, TAG_FOOTER);
+    log->io->ops->queue_write(segment->file, segment->footer, size, segment->size - size, true, FRN_TAG_FOOTER);
     log->io->ops->queue_send(log->io);
 }
 
@@ -234,7 +227,7 @@ static void send_sync(frn_log *log)
     if (segment != NULL) {
         log->syncs_in_flight++;
         log->ops_in_flight++;
-        log->io->ops->queue_sync(segment->file, TAG_SYNC);
+        log->io->ops->queue_sync(segment->file, FRN_TAG_SYNC);
         log->io->ops->queue_send(log->io);
     }
 }
@@ -326,6 +319,8 @@ static uint32_t advance(frn_log *log)
             atomic_store_explicit(&log->durable, group->next_seq - 1, memory_order_release);
             log->durable_segment = group->segment->number;
             log->durable_offset = group->offset + group->size;
+            log->durable_crc = group->crc;
+            log->durable_time_ns = group->last_time_ns;
         }
         frn_free(log->heap, group->big);
         group->big = NULL;
@@ -372,6 +367,7 @@ static bool tell(frn_log *log, bool moved)
 static bool take_round(frn_log *log, int64_t timeout_ns)
 {
     frn_completion completions[COMPLETIONS_MAX];
+    bool reached = false;
     uint32_t finished;
     unsigned count;
 
@@ -384,12 +380,16 @@ static bool take_round(frn_log *log, int64_t timeout_ns)
     frn_mutex_lock(&log->tail);
     log->ops_in_flight -= count;
     for (unsigned i = 0; i < count; i++) {
-        switch (completions[i].tag & ((1U << TAG_BITS) - 1)) {
-        case TAG_GROUP:
-            complete_group(log, completions[i].tag >> TAG_BITS, completions[i].result);
+        switch (completions[i].tag & ((1U << FRN_TAG_BITS) - 1)) {
+        case FRN_TAG_GROUP:
+            complete_group(log, completions[i].tag >> FRN_TAG_BITS, completions[i].result);
             break;
-        case TAG_SYNC:
+        case FRN_TAG_SYNC:
             complete_sync(log, completions[i].result);
+            break;
+        case FRN_TAG_REACH:
+            frn_reach_complete(log, completions[i].result);
+            reached = true;
             break;
         default:
             complete_footer(log, completions[i].result);
@@ -404,6 +404,9 @@ static bool take_round(frn_log *log, int64_t timeout_ns)
     frn_flight_seal(log);
     frn_mutex_unlock(&log->tail);
     wake_finished(log, finished);
+    if (reached) {
+        frn_log_room_changed(log);
+    }
     if (finished != 0) {
         frn_publish_moved(log);
     }
@@ -630,7 +633,7 @@ uint32_t frn_log_room(const frn_log *log)
 void frn_log_wait_room(frn_log *log, uint32_t seen)
 {
     if (!log->options.threads) {
-        if (!frn_maker_step(log, true)) {
+        if (log->reach.in_flight || !frn_maker_step(log, true)) {
             (void)frn_log_drive(log, -1);
         }
         return;

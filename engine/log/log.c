@@ -106,6 +106,7 @@ static void segments_free(frn_log *log, frn_segments *segments)
 static void log_free(frn_log *log)
 {
     frn_publish_drop(log);
+    frn_reach_drop(log);
     frn_refresh_drop(log);
     frn_log_files_close(log);
     for (unsigned i = 0; i < log->spares_count; i++) {
@@ -119,6 +120,7 @@ static void log_free(frn_log *log)
     frn_free(log->heap, log->sealing.at);
     frn_free(log->heap, log->staging);
     frn_free(log->heap, log->recycled);
+    frn_free(log->heap, log->leavings);
     frn_manifest_free(log);
     if (log->lock_file != NULL) {
         log->io->ops->file_close(log->lock_file);
@@ -267,6 +269,8 @@ static void take_positions(frn_log *log, const frn_recovery *r, uint64_t durable
     atomic_store(&log->durable, durable);
     log->last_crc = r->last_crc;
     log->last_time_ns = r->last_time_ns;
+    log->durable_crc = r->last_crc;
+    log->durable_time_ns = r->last_time_ns;
     log->damage = r->damage;
     if (log->segments.count > 0) {
         log->durable_segment = log->segments.at[log->segments.count - 1]->number;
@@ -289,9 +293,9 @@ static firn_status open_queue(frn_log *log, firn_error *err)
         log->slots[i].own = log->staging + i * log->staging_each;
         log->slots[i].dirty = log->staging_each;
     }
-    /* A group and its sync each, and one footer. */
+    /* A group and its sync each, one footer, and the reach. */
     status = log->io->ops->queue_open(log->io, log->lock_file, log->staging, log->staging_each, log->slots_count,
-                                      log->options.groups_in_flight_max + 2, err);
+                                      log->options.groups_in_flight_max + 3, err);
     return status;
 }
 
@@ -342,6 +346,9 @@ static firn_status open_for_writing(frn_log *log, firn_error *err)
         status = frn_recovery_settle(&r, &found, err);
     }
     frn_recovery_done(&r);
+    if (status == FIRN_OK) {
+        status = frn_reach_start(log, err);
+    }
     if (status == FIRN_OK) {
         status = frn_publish_start(log, err);
     }

@@ -170,6 +170,11 @@ typedef struct frn_log_reader frn_log_reader;
  */
 firn_status frn_log_reader_open(frn_log *log, uint64_t first_seq, size_t buffer_size, frn_log_reader **out_reader,
                                 firn_error *err) FIRN_NODISCARD;
+/** Where the group stands, or one not far before it, that holds a durable seq; no hint if that cannot be found. It may
+    be kept: a reader that is told begins there if a group verifies there that lies right, and finds its place else. */
+frn_log_hint frn_log_hint_of(frn_log *log, uint64_t seq);
+/** Before the first record is read. */
+void frn_log_reader_hint(frn_log_reader *reader, frn_log_hint hint);
 /**
  * The next record up to last_seq (which is ≤ frn_log_durable()).
  * @return FIRN_OK, FIRN_END: last_seq was given, a later call with a larger one goes on; FIRN_ECORRUPT (sticks),

@@ -9,6 +9,9 @@
  * Why the header comes last: a valid header with a number that a manifest slot does not know proves that the slot is
  * old. Why blank before rename: a file never stands under a name with the header of another.
  *
+ * When nothing else is to be made and nothing is being written, files are cleared away that an unclean stop left. Done
+ * here and not by opening: the file system takes some ms for each.
+ *
  * What can fail: no space while filling: the file is removed, callers who need a segment get the error, the next need
  * tries again; the same if the manifest has no room for a number. An error in the manifest or in a header, bytes that
  * were written before, poisons, and so does one in making names durable: a second try might succeed and mean nothing.
@@ -41,7 +44,7 @@ static uint64_t wanted_size(frn_log *log, bool quiet)
     if (atomic_load(&log->poisoned) == 0 && !log->closing && log->make_error.status == FIRN_OK) {
         if (log->big_wanted > 0 && log->spares_count <= FRN_LOG_SPARES_MAX) {
             wanted = log->big_wanted;
-        } else if (log->spares_count < enough) {
+        } else if (log->active == NULL || log->spares_count < enough) {
             wanted = log->segment_size;
         }
     }
@@ -213,7 +216,14 @@ static void step_ready(frn_log *log)
 
     frn_mutex_lock(&log->tail);
     assert(log->spares_count <= FRN_LOG_SPARES_MAX);
-    if (big) {
+    if (log->active == NULL) {
+        frn_log_activate(log, segment);
+        log->big_wanted = log->big_wanted <= segment->size ? 0 : log->big_wanted;
+    } else if (big) {
+        /* It comes before them in the log, so what was said of them holds for all of it. */
+        segment->reach = log->spares_count > 0 && log->spares[0]->reach > 0
+                             ? frn_segment_data_end(log, segment->size)
+                             : 0;
         memmove(&log->spares[1], &log->spares[0], log->spares_count * sizeof log->spares[0]);
         log->spares[0] = segment;
         if (log->big_wanted <= segment->size) {
@@ -222,7 +232,7 @@ static void step_ready(frn_log *log)
     } else {
         log->spares[log->spares_count] = segment;
     }
-    log->spares_count++;
+    log->spares_count += segment != log->active;
     log->roll_blocked = false;
     atomic_fetch_add_explicit(&log->bytes_written, FMT_SEGMENT_HEADER, memory_order_relaxed);
     frn_mutex_unlock(&log->tail);
@@ -250,6 +260,71 @@ static void make_failed(frn_log *log, const firn_error *err)
     frn_log_room_changed(log);
 }
 
+void frn_maker_leave(frn_log *log, uint64_t *numbers, size_t count)
+{
+    log->leavings = numbers;
+    log->leavings_count = count;
+}
+
+/* What of a file is to be kept: up to the last record if writing ended in it by a crash, for a crash shall not cost a
+   whole segment of space; nothing if it is not part of the log. A write of the dead process that lands later makes it
+   longer again; nobody looks there. */
+static uint64_t size_kept(frn_log *log, uint64_t number)
+{
+    uint64_t kept = 0;
+
+    frn_mutex_lock(&log->list);
+    for (size_t i = 0; i < log->segments.count && kept == 0; i++) {
+        kept = log->segments.at[i]->number == number ? log->segments.at[i]->end_offset : 0;
+    }
+    frn_mutex_unlock(&log->list);
+    return kept;
+}
+
+/* Clears one file away. Nothing relies on it, so a failure is only said; the next open tries again. */
+static void clear_one(frn_log *log)
+{
+    const frn_io_ops *ops = log->io->ops;
+    uint64_t number = log->leavings[--log->leavings_count];
+    uint64_t kept = size_kept(log, number);
+    char name[FRN_SEGMENT_NAME_SIZE];
+    frn_file *file = NULL;
+    firn_error err = {0};
+    uint64_t size = 0;
+    firn_status status;
+
+    frn_segment_name(number, name);
+    if (kept == 0) {
+        status = ops->remove(log->io, name, &err);
+        status = status == FIRN_ENOTFOUND ? FIRN_OK : status;
+    } else {
+        status = ops->open(log->io, name, FRN_IO_WRITE, &file, &err);
+        if (status == FIRN_OK) {
+            status = ops->size(file, &size, &err);
+        }
+        if (status == FIRN_OK && size > kept) {
+            status = ops->shrink(file, kept, &err);
+        }
+    }
+    if (file != NULL) {
+        ops->file_close(file);
+    }
+    if (status < 0) {
+        frn_trace_say(&log->options.trace, "space behind segment %" PRIu64 " is kept: %s", number, err.text);
+    }
+}
+
+/* Whether the segment in hand will be the one that takes groups. */
+static bool makes_first(frn_log *log)
+{
+    bool first;
+
+    frn_mutex_lock(&log->tail);
+    first = log->active == NULL;
+    frn_mutex_unlock(&log->tail);
+    return first;
+}
+
 bool frn_maker_step(frn_log *log, bool quiet)
 {
     firn_error err = {0};
@@ -262,9 +337,11 @@ bool frn_maker_step(frn_log *log, bool quiet)
     switch (log->make_stage) {
     case FRN_MAKE_IDLE:
         size = wanted_size(log, quiet);
-        more = size > 0;
-        if (more) {
+        more = size > 0 || (quiet && log->leavings_count > 0);
+        if (size > 0) {
             status = step_begin(log, size, &err);
+        } else if (more) {
+            clear_one(log);
         }
         break;
     case FRN_MAKE_FILL:
@@ -285,6 +362,9 @@ bool frn_maker_step(frn_log *log, bool quiet)
         break;
     case FRN_MAKE_HEADER:
         status = step_header(log, &err);
+        if (status == FIRN_OK && makes_first(log) && log->reach.file != NULL) {
+            status = frn_reach_begin(log, log->making, &err);
+        }
         if (status == FIRN_OK) {
             step_ready(log);
         }
@@ -309,7 +389,8 @@ static bool waits_for_quiet(frn_log *log)
     bool waits;
 
     frn_mutex_lock(&log->tail);
-    waits = log->spares_count < log->options.spare_segments && log->make_error.status == FIRN_OK;
+    waits = (log->spares_count < log->options.spare_segments && log->make_error.status == FIRN_OK) ||
+            log->leavings_count > 0;
     frn_mutex_unlock(&log->tail);
     return waits;
 }
@@ -319,6 +400,8 @@ static void maker_main(void *arg)
     frn_log *log = arg;
     uint64_t written = 0;
 
+    /* Whoever opened the log may be reading it: zeros can wait until somebody wants to write, or nobody reads. */
+    (void)frn_word_wait(&log->maker_word, 0, frn_monotonic_ns() + QUIET_NS);
     while (!atomic_load(&log->stopping)) {
         uint32_t seen = atomic_load(&log->maker_word);
         uint64_t before = written;

@@ -16,6 +16,7 @@
 #include "format/group.h"
 #include "format/manifest.h"
 #include "format/positions.h"
+#include "format/reach.h"
 #include "format/segment.h"
 
 enum {
@@ -37,9 +38,11 @@ typedef struct frn_segment {
     uint64_t first_seq;  /**< Of its first group; 0 while it has none. */
     uint64_t next_seq;   /**< Behind its last allocated record. */
     uint64_t end_offset; /**< Behind its last group that was started. */
+    uint64_t reach;      /**< Writing: groups may end here or before, see reach.c. Tail lock. */
     uint32_t salt;
     uint32_t prev_crc;   /**< crc of the group before its first one. */
     uint32_t last_crc;   /**< crc of its last group that was sent. */
+    uint64_t known_offset; /**< Where recovery began to walk: counts and anchors tell only what is behind; 0: all. */
     bool closed;         /**< No group will be added. */
     bool sealed;         /**< A good footer is on disk. */
     bool seal_sent;      /**< The footer's write is in flight or done. */
@@ -84,6 +87,7 @@ typedef struct frn_group {
     uint32_t batches;
     uint32_t records;
     uint32_t content_crc;
+    uint32_t crc; /**< Once sent. */
     int64_t first_time_ns;
     int64_t last_time_ns;
     frn_word done; /**< Changes when the group is finished or void, and when its waiters should look again. */
@@ -123,6 +127,15 @@ typedef struct frn_publish {
     atomic_bool stopping;
 } frn_publish;
 
+/** What tells recovery how far it need look; see reach.c. Guarded by the tail lock. */
+typedef struct frn_reach {
+    frn_file *file; /**< Open for the queue. */
+    uint8_t *block; /**< The log's alignment long; the seam's while a write is in flight. */
+    bool in_flight;
+    uint64_t next_segment; /**< What the write in flight says. */
+    uint64_t next_offset;
+} frn_reach;
+
 /** What a log that is open for reading keeps between two refreshes; see refresh.c. */
 typedef struct frn_refresh {
     frn_file *lock_file; /**< Open to test the lock; NULL: not yet. */
@@ -152,6 +165,8 @@ struct frn_log {
     uint64_t *recycled; /**< Numbers of files that may be used again; all are of segment_size. */
     size_t recycled_count;
     size_t recycled_capacity;
+    uint64_t *leavings; /**< Numbers of files that an unclean stop left, to be cut or removed: see maker.c. */
+    size_t leavings_count;
     frn_thread maker_thread;
     frn_word maker_word; /**< Changes when there may be something to make, or to stop. */
     atomic_bool stopping;
@@ -169,7 +184,7 @@ struct frn_log {
     unsigned ops_in_flight; /**< Operations that the seam has: memory belongs to it until they complete. */
     unsigned syncs_in_flight;
     unsigned footers_in_flight;
-    frn_segment *active; /**< Takes groups. NULL only in a read-only log. */
+    frn_segment *active; /**< Takes groups. NULL in a read-only log, and until the first segment is made. */
     frn_segment *spares[FRN_LOG_SPARES_MAX + 1];
     unsigned spares_count;
     uint32_t batches_last_sent; /**< Batches of the group sent last. */
@@ -179,7 +194,10 @@ struct frn_log {
     frn_segments sealing;       /**< Closed, footer not finished, in order. */
     uint32_t last_crc;          /**< crc of the last group sent. */
     uint64_t durable_segment;   /**< Where the last durable group stands, 0 if there is none; */
-    uint64_t durable_offset;    /**< and where it ends. */
+    uint64_t durable_offset;    /**< where it ends, */
+    uint32_t durable_crc;       /**< its crc, */
+    int64_t durable_time_ns;    /**< and the timestamp of its last batch. */
+    frn_reach reach;            /**< Writing. */
     int64_t last_time_ns;
     bool closing;
     _Atomic bool held; /**< No batch is taken; written by any thread. */
@@ -227,6 +245,7 @@ void frn_segment_name(uint64_t number, char out[FRN_SEGMENT_NAME_SIZE]);
 uint64_t frn_segment_number(const char *name);
 #define FRN_LOCK_NAME "lock"
 #define FRN_POSITIONS_NAME "positions"
+#define FRN_REACH_NAME "reach"
 extern const char *const frn_manifest_names[2];
 
 static inline uint64_t frn_align_up(uint64_t value, uint64_t alignment)
@@ -267,8 +286,15 @@ firn_status frn_manifest_name(frn_log *log, uint64_t number, uint64_t behind, fi
 /** Sets the runs to exactly these numbers in this order. */
 firn_status frn_manifest_runs_set(frn_log *log, const uint64_t *numbers, size_t count, firn_error *err) FIRN_NODISCARD;
 
+/* settle.c. Tail lock held, or the log not yet shared. */
+
+/** The first segment of this handle begins; there is room for it in log->segments. */
+void frn_log_activate(frn_log *log, frn_segment *segment);
+
 /* maker.c. */
 
+/** Says which files to clear away; takes over the numbers. Before the log is shared. */
+void frn_maker_leave(frn_log *log, uint64_t *numbers, size_t count);
 /** One step; true if there is more to do. quiet: nothing is being written. Takes the maker lock. */
 bool frn_maker_step(frn_log *log, bool quiet);
 /** Says that something may be wanted. Any lock. */
@@ -277,6 +303,15 @@ firn_status frn_maker_start(frn_log *log, firn_error *err) FIRN_NODISCARD;
 void frn_maker_stop(frn_log *log);
 
 /* append.c, flight.c. Tail lock held. */
+
+/** What a completion belongs to: the low bits of its tag. */
+enum {
+    FRN_TAG_GROUP = 0,
+    FRN_TAG_SYNC = 1,
+    FRN_TAG_FOOTER = 2,
+    FRN_TAG_REACH = 3,
+    FRN_TAG_BITS = 2
+};
 
 static inline frn_group *frn_log_slot(frn_log *log, uint64_t ordinal)
 {
@@ -293,6 +328,22 @@ void frn_flight_seal(frn_log *log);
 void frn_log_room_changed(frn_log *log);
 /** Stops writing for good. Any lock but list. Wakes everybody (futex words only). */
 void frn_log_poison(frn_log *log, int os_errno, const firn_error *why);
+
+/* reach.c. Tail lock held, or the log not yet shared. */
+
+/** Whether a group of this size may be begun in the active segment; else it may once a completion was reaped. */
+bool frn_reach_covers(frn_log *log, uint64_t size);
+/** Asks for at least so many bytes, if they are not there and nothing is in flight. */
+void frn_reach_extend(frn_log *log, uint64_t wanted);
+void frn_reach_complete(frn_log *log, int64_t result);
+/** Says how far the first segment that takes groups may be filled, NULL: that nothing is sent. Durable when it returns;
+    nothing is in flight. */
+firn_status frn_reach_begin(frn_log *log, frn_segment *first, firn_error *err) FIRN_NODISCARD;
+/** Opens the file, and begins with the active segment, if there is one. */
+firn_status frn_reach_start(frn_log *log, firn_error *err) FIRN_NODISCARD;
+void frn_reach_drop(frn_log *log);
+/** Reads what the writer of the last incarnation said; false: nothing. */
+bool frn_reach_read(frn_log *log, fmt_reach *out_reach);
 
 /* positions.c, stat.c. */
 
@@ -353,6 +404,7 @@ typedef struct frn_walk {
     uint64_t incarnation;
     uint32_t salt;
     uint64_t end; /**< Groups must end here or before. */
+    size_t window; /**< Bytes to read at a time, unless more are asked for; 0: as many as the buffer holds. */
     bool device;  /**< Read past the page cache. */
     uint8_t *buffer;
     size_t capacity; /**< A multiple of the alignment. */

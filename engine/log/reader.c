@@ -38,6 +38,7 @@ struct frn_log_reader {
     fmt_batch batch;
     size_t record_at;    /* Offset of the next record in data; 0: go to the next batch. */
     uint64_t record_seq; /* Its seq. */
+    frn_log_hint hint;   /* Where the first record may be sought. */
     firn_error damage;   /* Sticks. */
 };
 
@@ -68,6 +69,25 @@ void frn_log_reader_close(frn_log_reader *reader)
     }
 }
 
+frn_log_hint frn_log_hint_of(frn_log *log, uint64_t seq)
+{
+    const frn_segment *segment;
+    frn_log_hint hint = {0};
+    frn_log_file *file;
+    uint64_t offset;
+
+    if (frn_log_seek(log, seq, &segment, &file, &offset, NULL) == FIRN_OK) {
+        hint = (frn_log_hint){.segment = segment->number, .offset = offset};
+        frn_log_file_give(log, file);
+    }
+    return hint;
+}
+
+void frn_log_reader_hint(frn_log_reader *reader, frn_log_hint hint)
+{
+    reader->hint = hint;
+}
+
 /* Says what is wrong at an offset of the segment, and keeps saying it. */
 static firn_status damaged(frn_log_reader *reader, uint16_t detail, const char *what, uint64_t offset,
                            fmt_verdict verdict, firn_error *err)
@@ -81,17 +101,9 @@ static firn_status damaged(frn_log_reader *reader, uint16_t detail, const char *
     return FIRN_ECORRUPT;
 }
 
-/* Goes to the segment that holds the expected seq. */
-static firn_status enter(frn_log_reader *reader, firn_error *err)
+/* Stands at an offset of a segment. */
+static void stand(frn_log_reader *reader, const frn_segment *segment, frn_log_file *file, uint64_t offset)
 {
-    const frn_segment *segment;
-    frn_log_file *file;
-    uint64_t offset;
-    firn_status status = frn_log_seek(reader->log, reader->expected, &segment, &file, &offset, err);
-
-    if (status < 0) {
-        return status;
-    }
     frn_log_file_give(reader->log, reader->file);
     reader->file = file;
     reader->segment = segment;
@@ -99,7 +111,47 @@ static firn_status enter(frn_log_reader *reader, firn_error *err)
     reader->joint = 0;
     frn_walk_enter(&reader->walk, file->file, segment->number, segment->incarnation,
                    frn_segment_data_end(reader->log, segment->size));
-    return FIRN_OK;
+}
+
+/* Goes to where the hint says, if a group there leads to the expected seq. */
+static bool enter_at_hint(frn_log_reader *reader)
+{
+    const frn_segment *segment;
+    frn_log_file *file;
+    fmt_verdict verdict;
+    fmt_group group;
+    bool there;
+
+    if (reader->hint.segment == 0 || reader->hint.offset % reader->log->alignment != 0 ||
+        !frn_log_at(reader->log, reader->expected, reader->hint.segment, &segment, &file)) {
+        return false;
+    }
+    stand(reader, segment, file, reader->hint.offset);
+    reader->walk.window = reader->log->alignment;
+    there = frn_walk_header(&reader->walk, reader->offset, &verdict, &group, NULL) == FIRN_OK && verdict == FMT_OK &&
+            group.first_seq <= reader->expected;
+    reader->walk.window = 0;
+    return there;
+}
+
+/* Goes to the segment that holds the expected seq. */
+static firn_status enter(frn_log_reader *reader, firn_error *err)
+{
+    const frn_segment *segment;
+    frn_log_file *file;
+    uint64_t offset;
+    bool there = enter_at_hint(reader);
+    firn_status status;
+
+    reader->hint.segment = 0;
+    if (there) {
+        return FIRN_OK;
+    }
+    status = frn_log_seek(reader->log, reader->expected, &segment, &file, &offset, err);
+    if (status == FIRN_OK) {
+        stand(reader, segment, file, offset);
+    }
+    return status;
 }
 
 /* Whether the segment's groups are used up. */

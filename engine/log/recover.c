@@ -15,8 +15,9 @@
  * The tail that no witness covers is read past the page cache: what only a cache holds is not durable. settle.c syncs
  * it before anything of it is exposed.
  *
- * Why whole-file searches for witnesses and not just the next few groups: they run only after an unclean stop, over the
- * active segment and the spares, and a witness may stand behind any number of lost groups.
+ * Why searches for witnesses and not just a look at the next few groups: a witness may stand behind any number of lost
+ * groups. They run only after an unclean stop, over what the writer may have reached (reach.c): to the end of the
+ * active segment and all spares where it did not say.
  */
 #include "engine/log/recovery.h"
 
@@ -28,7 +29,8 @@
 #include <string.h>
 
 enum {
-    WALK_BUFFER = 1024 * 1024
+    WALK_BUFFER = 1024 * 1024,
+    WINDOW_SMALL = 64 * 1024 /* Of a segment in which no group is expected. */
 };
 
 const fmt_incarnation *frn_recovery_incarnation(const frn_log *log, uint64_t number)
@@ -83,6 +85,31 @@ static void stop_at(frn_recovery *r, uint64_t number, uint64_t offset, fmt_verdi
     }
 }
 
+static bool is_named(const fmt_manifest *manifest, uint64_t number)
+{
+    for (uint32_t i = 0; i < manifest->runs_count; i++) {
+        if (number >= manifest->runs[i].first && number - manifest->runs[i].first < manifest->runs[i].count) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where in the segment that the walk is in no group can be any more. */
+static uint64_t reach_end(const frn_recovery *r)
+{
+    const fmt_manifest *manifest = &r->log->manifest;
+    const fmt_reach *reach = &r->reach;
+
+    if (!r->reach_known || r->walk.number < manifest->incarnations[manifest->incarnations_count - 1].segment) {
+        return r->walk.end;
+    }
+    if (reach->segment == 0 || r->reach_passed) {
+        return 0;
+    }
+    return r->walk.number == reach->segment && reach->offset < r->walk.end ? reach->offset : r->walk.end;
+}
+
 /* Searches [offset, end) of the segment that the walk is in for groups that verify by themselves. incarnation 0: any of
    the history. Returns how many were found. */
 static firn_status search_witnesses(frn_recovery *r, uint64_t offset, uint64_t incarnation, unsigned *out_found,
@@ -93,6 +120,7 @@ static firn_status search_witnesses(frn_recovery *r, uint64_t offset, uint64_t i
     uint64_t end = offset;
     firn_status status;
 
+    walk->end = reach_end(r);
     for (; offset + FMT_GROUP_HEADER <= walk->end; offset += r->log->alignment) {
         const uint8_t *data;
         fmt_group group;
@@ -132,19 +160,58 @@ static firn_status search_witnesses(frn_recovery *r, uint64_t offset, uint64_t i
     return FIRN_OK;
 }
 
+/* What the writer knew to be durable need not be walked: if the segment's first group joins, recovery goes on where the
+   last of those groups ended, as it goes on behind a sealed segment. *out_offset: where. */
+static firn_status pass_known(frn_recovery *r, frn_segment *segment, uint64_t *out_offset, firn_error *err)
+{
+    frn_log *log = r->log;
+    const fmt_reach *reach = &r->reach;
+    fmt_verdict verdict;
+    fmt_group group;
+    firn_status status;
+
+    *out_offset = log->alignment;
+    if (!r->reach_known || reach->known_segment != segment->number || reach->known_offset <= log->alignment ||
+        reach->known_offset > r->walk.end || reach->known_offset % log->alignment != 0 ||
+        reach->known_next_seq <= r->expected || !owns(log, segment->incarnation, r->expected, reach->known_next_seq)) {
+        return FIRN_OK;
+    }
+    r->walk.window = log->alignment;
+    status = frn_walk_header(&r->walk, log->alignment, &verdict, &group, err);
+    r->walk.window = 0;
+    if (status < 0 || verdict != FMT_OK || group.first_seq != r->expected || group.prev_crc != r->last_crc) {
+        return status;
+    }
+    testify(r, reach->known_next_seq - 1);
+    r->expected = reach->known_next_seq;
+    r->last_crc = reach->known_crc;
+    r->last_time_ns = reach->known_time_ns;
+    segment->counts.first_seq = group.first_seq;
+    segment->counts.prev_crc = group.prev_crc;
+    segment->counts.groups = 1; /* At least. */
+    segment->last_crc = reach->known_crc;
+    segment->known_offset = reach->known_offset;
+    *out_offset = reach->known_offset;
+    return FIRN_OK;
+}
+
 /* Walks the groups of a segment without a footer to believe. */
 static firn_status walk_groups(frn_recovery *r, frn_segment *segment, firn_error *err)
 {
     frn_log *log = r->log;
-    uint64_t offset = log->alignment;
+    uint64_t offset;
     fmt_verdict verdict;
     fmt_group group;
     const uint8_t *data;
     size_t bad;
     uint32_t records;
     int64_t first_ns = 0, last_ns = 0;
-    firn_status status;
+    firn_status status = pass_known(r, segment, &offset, err);
 
+    if (status < 0) {
+        return status;
+    }
+    r->walk.window = reach_end(r) == 0 ? WINDOW_SMALL : 0;
     for (;;) {
         status = frn_walk_group(&r->walk, offset, &verdict, &group, &data, &bad, err);
         if (status < 0) {
@@ -157,6 +224,8 @@ static firn_status walk_groups(frn_recovery *r, frn_segment *segment, firn_error
         if (verdict != FMT_OK) {
             break;
         }
+        /* A device that lost the block which it had called durable: search everything. */
+        r->reach_known = r->reach_known && offset < reach_end(r);
         frn_walk_summary(&r->walk, data, &group, &records, &first_ns, &last_ns);
         frn_segment_count_group(segment, &group, offset, fmt_group_size(group.content_size, log->alignment), records,
                                 first_ns, last_ns);
@@ -166,6 +235,7 @@ static firn_status walk_groups(frn_recovery *r, frn_segment *segment, firn_error
         r->last_time_ns = last_ns;
         offset += fmt_group_size(group.content_size, log->alignment);
     }
+    r->walk.window = 0;
     segment->first_seq = segment->counts.first_seq;
     segment->next_seq = r->expected;
     segment->end_offset = offset;
@@ -391,16 +461,6 @@ struct listing {
     firn_error *err;
 };
 
-static bool is_named(const fmt_manifest *manifest, uint64_t number)
-{
-    for (uint32_t i = 0; i < manifest->runs_count; i++) {
-        if (number >= manifest->runs[i].first && number - manifest->runs[i].first < manifest->runs[i].count) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void list_file(void *arg, const char *name, uint64_t size)
 {
     struct listing *listing = arg;
@@ -533,6 +593,8 @@ firn_status frn_recovery_scan(frn_recovery *r, firn_error *err)
     testify(r, manifest->durable);
     testify(r, manifest->incarnations[manifest->incarnations_count - 1].first_seq - 1);
     hear_witness(r);
+    r->reach_known = !manifest->clean && frn_reach_read(log, &r->reach) &&
+                     (r->reach.segment == 0 || is_named(manifest, r->reach.segment));
     /* More missing files than there can be spares: one is damage already, and a run may name any number of them. */
     for (uint32_t i = 0; i < manifest->runs_count && r->missing <= FRN_LOG_SPARES_MAX; i++) {
         for (uint64_t k = 0; k < manifest->runs[i].count && r->missing <= FRN_LOG_SPARES_MAX; k++) {
@@ -540,6 +602,7 @@ firn_status frn_recovery_scan(frn_recovery *r, firn_error *err)
             if (status < 0) {
                 return status;
             }
+            r->reach_passed = r->reach_passed || manifest->runs[i].first + k == r->reach.segment;
         }
     }
     status = visit_orphans(r, err);

@@ -29,6 +29,9 @@ typedef struct frn_recovery {
     uint64_t cut_bytes;    /**< Bytes behind the end, up to the last place that looks written by this incarnation. */
     uint64_t cut_next_seq; /**< Behind the last seq that the tail claims to hold; 0 none. */
     unsigned missing;      /**< Named segments without a file. */
+    fmt_reach reach;       /**< What the writer of an unclean log said, */
+    bool reach_known;      /**< if it did, and nothing speaks against it. */
+    bool reach_passed;     /**< The walk is behind its segment. */
     frn_numbers spares;    /**< Clean log: named segments with a good header and no group, in log order. */
     frn_numbers unused;    /**< Named segments that hold nothing and may be used again. */
     frn_numbers touched;   /**< Named segments without a group where a dead process may have groups in flight. */

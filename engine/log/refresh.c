@@ -180,6 +180,7 @@ static void extend(frn_segment *own, frn_segment *found)
     own->next_seq = found->next_seq;
     own->end_offset = found->end_offset;
     own->last_crc = found->last_crc;
+    own->known_offset = found->known_offset;
     own->closed = found->closed;
     own->sealed = found->sealed;
     own->counts = found->counts;

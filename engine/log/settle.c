@@ -7,8 +7,9 @@
  *
  * After an unclean stop: the files that hold the tail are synced (it was read past the cache); the manifest gets a new
  * incarnation that begins behind the last accepted record, loses the segments that hold nothing, and keeps the cut; and
- * writing begins in a fresh segment. No place that the dead process may have written is written again: bytes of its
- * that land later belong to an incarnation that ended before their seqs.
+ * writing begins in a fresh segment, which the maker's thread makes while the caller goes on. No place that the dead
+ * process may have written is written again: bytes of its that land later belong to an incarnation that ended before
+ * their seqs.
  *
  * What can fail: every step can be cut short by a crash; the next recovery sees either the old manifest or the new one
  * and comes to the same end of the log. An incarnation without records leaves no trace but its number, which is not
@@ -166,8 +167,8 @@ static firn_status reusable(frn_log *log, const char *name, bool *out_reusable, 
     return status;
 }
 
-/* Segments that hold nothing: used again, or removed. named: the manifest named it, so it was filled. */
-static firn_status collect(frn_log *log, const frn_numbers *numbers, bool named, firn_error *err)
+/* Named segments that hold nothing, so that they were filled: used again, or removed. */
+static firn_status collect(frn_log *log, const frn_numbers *numbers, firn_error *err)
 {
     firn_status status = FIRN_OK;
 
@@ -180,7 +181,7 @@ static firn_status collect(frn_log *log, const frn_numbers *numbers, bool named,
         if (status < 0) {
             break;
         }
-        if (again && named && log->recycled_count < log->recycled_capacity) {
+        if (again && log->recycled_count < log->recycled_capacity) {
             log->recycled[log->recycled_count++] = numbers->at[i];
             continue;
         }
@@ -192,40 +193,50 @@ static firn_status collect(frn_log *log, const frn_numbers *numbers, bool named,
     return status;
 }
 
-/* Gives up what lies behind the last record of segments in which writing ended in a crash: a crash shall not cost a
-   whole segment of space. Nothing relies on it, so a failure is only said. A write of the dead process that lands later
-   makes the file longer again; nobody looks there. */
-static void shrink_ended(frn_log *log)
+/* Files of segments whose making did not come as far as the manifest: their numbers are the next. */
+static firn_status remove_unnamed(frn_recovery *r, firn_error *err)
 {
-    const frn_io_ops *ops = log->io->ops;
+    frn_log *log = r->log;
+    char name[FRN_SEGMENT_NAME_SIZE];
+    firn_status status = FIRN_OK;
 
-    for (size_t i = 0; i < log->segments.count; i++) {
-        const frn_segment *segment = log->segments.at[i];
-        char name[FRN_SEGMENT_NAME_SIZE];
-        frn_file *file = NULL;
-        firn_error err = {0};
-        uint64_t size = 0;
-        firn_status status;
-
-        if (segment->sealed || segment == log->active) {
-            continue;
-        }
-        frn_segment_name(segment->number, name);
-        status = ops->open(log->io, name, FRN_IO_WRITE, &file, &err);
-        if (status == FIRN_OK) {
-            status = ops->size(file, &size, &err);
-        }
-        if (status == FIRN_OK && size > segment->end_offset) {
-            status = ops->shrink(file, segment->end_offset, &err);
-        }
-        if (file != NULL) {
-            ops->file_close(file);
-        }
-        if (status < 0) {
-            frn_trace_say(&log->options.trace, "space behind segment %" PRIu64 " is kept: %s", segment->number,
-                          err.text);
+    for (size_t i = 0; i < r->orphans.count && status == FIRN_OK; i++) {
+        if (r->orphans.at[i] > log->manifest.segment_highest) {
+            frn_segment_name(r->orphans.at[i], name);
+            status = log->io->ops->remove(log->io, name, err);
+            status = status == FIRN_ENOTFOUND ? FIRN_OK : status;
         }
     }
+    return status;
+}
+
+/* Notes the files that hold nothing, and those in which writing ended, for the maker to clear away: no number of theirs
+   is given out again. */
+static firn_status note_leavings(frn_recovery *r, firn_error *err)
+{
+    frn_log *log = r->log;
+    frn_numbers numbers = {0};
+    firn_status status = FIRN_OK;
+
+    for (size_t i = 0; i < log->segments.count && status == FIRN_OK; i++) {
+        if (!log->segments.at[i]->sealed && log->segments.at[i] != log->active) {
+            status = frn_recovery_number(log, &numbers, log->segments.at[i]->number, err);
+        }
+    }
+    for (size_t i = 0; i < r->touched.count && status == FIRN_OK; i++) {
+        status = frn_recovery_number(log, &numbers, r->touched.at[i], err);
+    }
+    for (size_t i = 0; i < r->orphans.count && status == FIRN_OK; i++) {
+        if (r->orphans.at[i] <= log->manifest.segment_highest) {
+            status = frn_recovery_number(log, &numbers, r->orphans.at[i], err);
+        }
+    }
+    if (status == FIRN_OK) {
+        frn_maker_leave(log, numbers.at, numbers.count);
+    } else {
+        frn_free(log->heap, numbers.at);
+    }
+    return status;
 }
 
 /* Opens the spares of a clean log for writing. */
@@ -295,13 +306,29 @@ static firn_status reopen_active(frn_log *log, firn_error *err)
     return FIRN_OK;
 }
 
-/* Without an active segment the first spare becomes it; made here and now if there is none. */
-static firn_status start_active(frn_log *log, firn_error *err)
+void frn_log_activate(frn_log *log, frn_segment *segment)
 {
-    firn_status status;
+    assert(log->active == NULL && log->segments.count < log->segments.capacity);
+    segment->prev_crc = log->last_crc;
+    segment->first_seq = frn_log_allocated(log) + 1;
+    segment->next_seq = segment->first_seq;
+    frn_mutex_lock(&log->list);
+    log->segments.at[log->segments.count++] = segment;
+    frn_mutex_unlock(&log->list);
+    log->active = segment;
+}
 
-    while (log->active == NULL && log->spares_count == 0) {
-        if (!frn_maker_step(log, true) && log->spares_count == 0) {
+/* Without an active segment the first spare becomes it. If there is none it is made here and now, or later by the
+   maker's thread: then the first append waits for it. */
+static firn_status start_active(frn_log *log, bool later, firn_error *err)
+{
+    firn_status status = frn_segments_reserve(log, &log->segments, 1);
+
+    if (status < 0) {
+        return frn_fail(err, status, "recover: out of memory");
+    }
+    while (!later && log->active == NULL && log->spares_count == 0) {
+        if (!frn_maker_step(log, true) && log->active == NULL) {
             if (err != NULL) {
                 *err = log->make_error;
             }
@@ -311,19 +338,10 @@ static firn_status start_active(frn_log *log, firn_error *err)
             return status;
         }
     }
-    if (log->active == NULL) {
-        frn_segment *first = log->spares[0];
-
-        status = frn_segments_push(log, &log->segments, first);
-        if (status < 0) {
-            return frn_fail(err, status, "segment %" PRIu64 ": out of memory", first->number);
-        }
+    if (log->active == NULL && log->spares_count > 0) {
+        frn_log_activate(log, log->spares[0]);
         log->spares_count--;
         memmove(&log->spares[0], &log->spares[1], log->spares_count * sizeof log->spares[0]);
-        first->prev_crc = log->last_crc;
-        first->first_seq = frn_log_allocated(log) + 1;
-        first->next_seq = first->first_seq;
-        log->active = first;
     }
     return FIRN_OK;
 }
@@ -363,13 +381,7 @@ firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found
         status = frn_manifest_write(log, err);
     }
     if (status == FIRN_OK) {
-        status = collect(log, &r->unused, true, err);
-    }
-    if (status == FIRN_OK) {
-        status = collect(log, &r->touched, false, err);
-    }
-    if (status == FIRN_OK) {
-        status = collect(log, &r->orphans, false, err);
+        status = collect(log, &r->unused, err);
     }
     if (status == FIRN_OK && clean) {
         status = open_spares(r, err);
@@ -378,8 +390,13 @@ firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found
         }
     }
     if (status == FIRN_OK) {
-        shrink_ended(log);
-        status = start_active(log, err);
+        status = remove_unnamed(r, err);
+    }
+    if (status == FIRN_OK) {
+        status = note_leavings(r, err);
+    }
+    if (status == FIRN_OK) {
+        status = start_active(log, log->options.threads && !clean, err);
     }
     return status;
 }

@@ -60,7 +60,9 @@ firn_status frn_walk_bytes(frn_walk *walk, uint64_t offset, size_t size, const u
             walk->buffer = grown;
             walk->capacity = capacity;
         }
-        wanted = walk->end - offset < walk->capacity ? (size_t)(walk->end - offset) : walk->capacity;
+        wanted = walk->window == 0 || walk->window > walk->capacity ? walk->capacity : walk->window;
+        wanted = wanted < size ? (size_t)frn_align_up(size, walk->log->alignment) : wanted;
+        wanted = walk->end - offset < wanted ? (size_t)(walk->end - offset) : wanted;
         walk->at = offset;
         walk->filled = 0;
         status =

@@ -7,6 +7,10 @@
 #include "engine/intake/intake.h"
 #include "firn/content.h"
 
+enum {
+    FRN_CONTENT_ROWS_VERSION = 1 /**< Counted up when keys or values of its rows change: older ones are built again. */
+};
+
 /** Applies the kinds of the block "content". */
 firn_status frn_content_apply(frn_apply *apply, const fmt_record *record, firn_error *err);
 

@@ -12,6 +12,10 @@
 /** Stream names of runs begin so. */
 #define FRN_RUN_WORD "run:"
 
+enum {
+    FRN_RUN_ROWS_VERSION = 1 /**< Counted up when keys or values of its rows change: older ones are built again. */
+};
+
 /** Applies the kinds of the block "run". */
 firn_status frn_run_apply(frn_apply *apply, const fmt_record *record, firn_error *err);
 /** Writes back what is held of a run. */

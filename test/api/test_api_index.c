@@ -2,6 +2,8 @@
 /* test_api_index.c — the index on disk: whatever becomes of it, a ledger gives the answers that its log gives. */
 #include "test/api/indexed.h"
 
+#include "engine/ledger/private.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,6 +90,101 @@ static void test_foreign(void **state)
     indexed_shell(world, "cp @.other/index/data.mdb @/index/data.mdb");
     indexed_check(world, &before);
     api_remove_folder(other);
+}
+
+/* The index of a long log is built from nothing: by sorting, and where its rows would take more memory than they may,
+   by merging what is left. */
+static void test_built_from_nothing(void **state)
+{
+    enum {
+        BATCHES = 70,
+        EACH = 1000
+    };
+    api_world *world = *state;
+    const uint64_t size_max = world->options.index_size_max;
+    firn_report before = {.struct_size = sizeof before}, after = before;
+    firn_stats stats;
+    firn_error err;
+    char name[24];
+
+    for (int i = 0; i < BATCHES; i++) {
+        firn_batch *batch;
+
+        OK(err, firn_batch_new(world->ledger, &batch, &err));
+        for (int k = 0; k < EACH / 2; k++) {
+            (void)snprintf(name, sizeof name, "stream-%d", i * EACH + k);
+            OK(err, firn_batch_event(batch, S(name), 1, S("event"), &err));
+            OK(err, firn_batch_content_put(batch, S(name), NULL, NULL, &err));
+        }
+        OK(err, firn_batch_commit(batch, NULL, &err));
+        firn_batch_free(batch);
+    }
+    OK(err, firn_replay(world->ledger, NULL, &before, &err));
+    for (int bounded = 0; bounded < 2; bounded++) {
+        api_close(world);
+        api_remove_index(world);
+        world->options.index_size_max = bounded != 0 ? 16 * 1024 * 1024 : size_max;
+        api_open(world);
+        stats = indexed_stat(world->ledger);
+        assert_int_equal(stats.replayed_records, before.records);
+        /* Sorted, all of it is on disk when the ledger is open; bounded, the last rows still wait. */
+        assert_int_equal(stats.merged_seq == before.records, bounded == 0);
+        assert_true(stats.merged_seq > 0);
+        OK(err, firn_replay(world->ledger, NULL, &after, &err));
+        assert_memory_equal(after.digest, before.digest, sizeof after.digest);
+        (void)APPEND(world->ledger, "stream-1", 1, "more");
+        OK(err, firn_replay(world->ledger, NULL, &before, &err));
+    }
+}
+
+/* Puts an index in place that has the mark and no rows, as if it were that of a build in which one store lays out its
+   rows in another version. */
+static void put_other_version(const api_world *world, const uint8_t *ledger_id, unsigned store)
+{
+    frn_lmdb_options options = {.stores_count = FRN_STORES};
+    frn_index_bulk *bulk;
+    frn_index_mark mark;
+    char folder[300];
+    frn_index *index;
+    frn_heap heap;
+    firn_error err;
+
+    (void)snprintf(folder, sizeof folder, "%s/index", world->folder);
+    frn_heap_init(&heap);
+    memcpy(options.ledger_id, ledger_id, sizeof options.ledger_id);
+    memcpy(options.stores, frn_stores_rows, sizeof frn_stores_rows);
+    OK(err, frn_index_open_lmdb(&heap, folder, &options, &index, &err));
+    frn_index_mark_get(index, &mark);
+    frn_index_close(index);
+    options.stores[store].version++;
+    OK(err, frn_index_bulk_open(&heap, folder, &options, &bulk, &err));
+    OK(err, frn_index_bulk_finish(bulk, &mark, &err));
+    frn_index_bulk_close(bulk);
+    assert_int_equal(atomic_load(&heap.live), 0);
+}
+
+/* A store lays out its rows in another version: the next open builds the index anew, and says why. */
+static void test_other_versions(void **state)
+{
+    api_world *world = *state;
+    firn_stats stats = indexed_stat(world->ledger);
+    uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
+    indexed_answers before;
+
+    memcpy(ledger_id, stats.ledger_id, sizeof ledger_id);
+    indexed_fill(world, 100);
+    for (unsigned store = 0; store < FRN_STORES; store++) {
+        before = indexed_ask(world->ledger);
+        api_close(world);
+        put_other_version(world, ledger_id, store);
+        api_open(world);
+        stats = indexed_stat(world->ledger);
+        assert_int_equal(stats.replayed_records, before.records);
+        assert_non_null(strstr(stats.index_note, "other versions of the stores"));
+        api_close(world);
+        put_other_version(world, ledger_id, store);
+        indexed_check(world, &before);
+    }
 }
 
 /* The index is that of an earlier moment: only what came since is replayed. */
@@ -271,9 +368,11 @@ static void test_follow_merges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_FOLDER(test_clean),   ON_FOLDER(test_deleted),       ON_FOLDER(test_corrupted),
-        ON_FOLDER(test_foreign), ON_FOLDER(test_stale),         ON_FOLDER(test_mark_beyond_log),
-        ON_FOLDER(test_killed),  ON_FOLDER(test_follow_merges),
+        ON_FOLDER(test_clean),          ON_FOLDER(test_deleted),
+        ON_FOLDER(test_corrupted),      ON_FOLDER(test_foreign),
+        ON_FOLDER(test_stale),          ON_FOLDER(test_mark_beyond_log),
+        ON_FOLDER(test_killed),         ON_FOLDER(test_follow_merges),
+        ON_FOLDER(test_other_versions), ON_FOLDER(test_built_from_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

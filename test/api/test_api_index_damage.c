@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/index/lmdb.h"
+#include "engine/ledger/private.h"
 #include "test/api/indexed.h"
 #include "test/disk/dice.h"
 
@@ -356,7 +356,7 @@ static firn_status copy_row(void *arg, frn_table table, firn_slice key, firn_sli
 /* Builds the index anew with one row less, one more, and one that differs; every checksum is good. */
 static void forge(const api_world *world)
 {
-    frn_lmdb_options options = {0};
+    frn_lmdb_options options = {.stores_count = FRN_STORES};
     copier copy = {0};
     char folder[300];
     frn_index_view *view;
@@ -366,6 +366,7 @@ static void forge(const api_world *world)
     frn_heap heap;
 
     frn_heap_init(&heap);
+    memcpy(options.stores, frn_stores_rows, sizeof frn_stores_rows);
     (void)snprintf(folder, sizeof folder, "%s/index", world->folder);
     assert_int_equal(frn_index_file_open(&heap, folder, &options, &file, NULL), FIRN_OK);
     frn_index_file_mark(file, &mark);

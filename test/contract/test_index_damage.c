@@ -220,6 +220,27 @@ static void bulk_equals_merges(void **state)
     frn_index_close(ix);
 }
 
+/* Where the folder is a link to one elsewhere, what is built takes the place there, and the link stays. */
+static void bulk_behind_a_link(void **state)
+{
+    struct digest expected;
+    struct stat facts;
+    char elsewhere[80];
+
+    (void)state;
+    fill_by_merges();
+    expected = must_digest();
+    (void)snprintf(elsewhere, sizeof elsewhere, "%s.elsewhere", folder);
+    assert_int_equal(rename(folder, elsewhere), 0);
+    assert_int_equal(symlink(elsewhere, folder), 0);
+    assert_int_equal(bulk_build(0, 0), FIRN_OK);
+    assert_int_equal(must_digest().sum, expected.sum);
+    assert_int_equal(lstat(folder, &facts), 0);
+    assert_true(S_ISLNK(facts.st_mode));
+    assert_int_equal(frn_index_remove_lmdb(elsewhere, NULL), FIRN_OK);
+    assert_int_equal(unlink(folder), 0);
+}
+
 /* The k-th allocation of a bulk build fails: the index that was there stays, nothing is left beside it. */
 static void allocations_of_a_bulk_build_fail(void **state)
 {
@@ -452,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bulk_equals_merges, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bulk_behind_a_link, set_up, tear_down),
         cmocka_unit_test_setup_teardown(allocations_of_a_bulk_build_fail, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_truncation_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(flipped_meta_pages, set_up, tear_down),

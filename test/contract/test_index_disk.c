@@ -490,10 +490,53 @@ static void every_allocation_of_a_merge_fails_once(void **state)
     expect_read(ix, T, "a", "2");
 }
 
+/* An index is built from nothing: what is put into a table that is not read back, the same key again too, stands beside
+   the rows of the others, as they are at the end. */
+static void built_from_nothing(void **state)
+{
+    static const frn_table unread[] = {U};
+    const frn_index_mark mark = {.seq = 600, .incarnation = 3, .hint = {9}};
+    frn_index_mark found;
+    frn_index_view *view;
+    firn_error err = {0};
+    char key[16];
+
+    (void)state;
+    frn_index_close(ix);
+    ix = NULL;
+    options.sort_size_max = 1 << 12; /* Through files. */
+    assert_int_equal(frn_index_build_open(&heap, folder, &options, unread, 1, &ix, &err), FIRN_OK);
+    for (uint64_t seq = 1; seq <= 600; seq++) {
+        (void)snprintf(key, sizeof key, "%03u", (unsigned)(seq * 7 % 500));
+        frn_index_begin(ix, seq);
+        must_put(ix, U, key, seq > 500 ? "late" : "early");
+        must_put(ix, T, seq % 2 == 0 ? "even" : "odd", key);
+        expect_read(ix, T, seq % 2 == 0 ? "even" : "odd", key);
+        frn_index_commit(ix, seq);
+        frn_index_durable(ix, seq);
+    }
+    frn_index_begin(ix, 601); /* A batch that is not finished leaves nothing among the rows that are read. */
+    must_put(ix, T, "even", "never");
+    frn_index_abort(ix);
+    assert_int_equal(stats_of(ix).rows_count, 2);
+    assert_int_equal(frn_index_build_finish(ix, &mark, &err), FIRN_OK);
+    assert_int_equal(open_again(&err), FIRN_OK);
+    frn_index_mark_get(ix, &found);
+    assert_int_equal(found.seq, 600);
+    assert_int_equal(found.hint[0], 9);
+    assert_int_equal(stats_of(ix).below_rows_count, 502);
+    view = must_view(ix, 600);
+    expect_rows(view, T, "even=200 odd=193");
+    expect_get(view, U, "200", "late");
+    expect_get(view, U, "207", "early");
+    frn_index_view_close(view);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(merged_rows_are_read_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(built_from_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(merge_takes_what_is_durable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(deletes_hide_what_is_below, set_up, tear_down),
         cmocka_unit_test_setup_teardown(views_across_merges, set_up, tear_down),

@@ -13,6 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    REACH_LOOKS_IN = 8 /* One state in so many has every block of it looked at. */
+};
+
 bool seen_add(seen *s, uint64_t hash)
 {
     size_t i;
@@ -256,6 +260,9 @@ static void recover(sweep *s, disk *d, const model *m, uint64_t incarnation, uns
     s->second += depth > 0 ? 1 : 0;
     (void)seen_add(s->disks, hash);
     trace("crash number %u: %s", depth + 1, place.plan);
+    if (hash % REACH_LOOKS_IN == 0) {
+        check_reach(d);
+    }
     model_fork(m, m->count, &fork);
     world_init(&w, s->with, d, &fork, dice_next(&s->dice));
     if (incarnation != 0 && disk_orphans(d) == 0 && dice_chance(&s->dice, 16)) {

@@ -48,6 +48,9 @@ void crash_step(void *arg, disk *d, disk_op op);
 /** Checks the log against the model, and the disk's health, as the end of a history: closes w and gives it back. */
 void crash_end_history(world *w);
 
+/** No group of a crashed disk may stand where its writer had not said durably that it would write. */
+void check_reach(disk *d);
+
 /** Makes one crash state of d by dice: by power cut, or by the death of the process. */
 disk *crash_state(sweep *s, const disk *d);
 

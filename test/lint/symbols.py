@@ -34,7 +34,7 @@ OUTSIDE = {
     'frn_log': r'strtoull',
     'frn_index': r'pthread_(rwlock|mutex).*|mdb_.*|open|close|fcntl(64)?'
                  r'|f?stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink'
-                 r'|rename|renameat2|__errno_location',
+                 r'|rename|renameat2|realpath|__errno_location',
     'frn_intake': r'EVP_.*',
     'frn_store': r'EVP_.*',
     'frn_read': r'',
@@ -50,6 +50,7 @@ ONLY = {
     ('frn_index', r'mdb_.*'): ['lmdb.c', 'lmdb_bulk.c', 'lmdb_check.c', 'lmdb_env.c', 'lmdb_generation.c',
                                'lmdb_mark.c', 'lmdb_merge.c', 'lmdb_pin.c', 'lmdb_row.c', 'lmdb_write.c'],
     ('frn_index', r'open|close|f?stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink|rename|renameat2'
+                  r'|realpath'
                   r'|__errno_location'): ['lmdb_bulk.c', 'lmdb_check.c', 'lmdb_env.c', 'lmdb_meta.c',
                                               'lmdb_page.c', 'lmdb_pin.c', 'lmdb_sort.c'],
 }

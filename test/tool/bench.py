@@ -18,9 +18,9 @@ class Bench(tool.Case):
 
     def test_cases(self):
         """Cases by name yield one JSON line each with rate, percentiles in order, floor and I/O path."""
-        lines = self.bench('P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P10', 'P11')
+        lines = self.bench('P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P10', 'P11', 'P12')
         self.assertEqual([line['case'] for line in lines],
-                         ['P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P9-cold', 'P10', 'P11'])
+                         ['P1', 'P2', 'P4-64', 'P5-10', 'P9', 'P9-cold', 'P10', 'P11', 'P11-mixed', 'P12'])
         for line in lines:
             for name in MEMBERS:
                 self.assertIn(name, line)
@@ -39,6 +39,25 @@ class Bench(tool.Case):
         # A lone append takes a block of its own.
         self.assertGreaterEqual(lines[0]['bytes_per_payload_byte'], 16)
         self.assertGreaterEqual(lines[4]['records'], 3000)
+
+    def test_open_after_crash(self):
+        """A killed writer leaves what was asked for, and all of it is replayed: little of it was worth a merge."""
+        line, = self.bench('P12', '--size', 100)
+        self.assertEqual(line['replayed_records'], 3000)
+        self.assertEqual((line['operations'], line['records'], line['payload_bytes']), (1, 3000, 300000))
+        self.assertGreaterEqual(line['log_size'], 300000)
+        self.assertEqual(line['open_write_ns'], line['latency_ns']['max'])
+        self.assertGreater(line['open_read_ns'], 0)
+
+    def test_rebuild(self):
+        """The index is deleted and built again: every record is replayed, of events as of content and runs."""
+        raw, mixed = self.bench('P11', '--count', 2)
+        self.assertEqual((raw['operations'], raw['records']), (2, 6000))
+        # 64 runs, of which each is one record, and 3000 verbs.
+        self.assertEqual((mixed['operations'], mixed['records']), (2, 2 * (64 + 3000)))
+        for line in (raw, mixed):
+            self.assertEqual(2 * line['replayed_records'], line['records'])
+            self.assertGreater(line['memory_peak'], 1 << 20)
 
     def test_own_case(self):
         """A case of one's own runs the operations asked for, waiting or not, on either I/O path."""

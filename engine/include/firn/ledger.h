@@ -106,7 +106,8 @@ typedef struct firn_options {
  *   FIRN_ENEWER     a version or feature that this build does not know; nothing was touched.
  *   FIRN_ETOOBIG    path too long, or the index would pass index_size_max.
  *   FIRN_EBEHIND    for reading: the index on disk is more than replay_records_max behind.
- *   FIRN_ENOSPC     no room for the first segment, or for the index; FIRN_EIO, FIRN_ENOMEM: as they say.
+ *   FIRN_ENOSPC     no room for the ledger's small files or for the index; of segments appends say so. FIRN_EIO,
+ *   FIRN_ENOMEM: as they say.
  *   FIRN_ESTATE     replay_progress said to stop.
  * *out_ledger is untouched on failure.
  * Blocks: for reading the log; after an unclean stop also for settling the tail (docs/recovery.md).
