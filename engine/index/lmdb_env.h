@@ -118,7 +118,8 @@ bool frn_lmdb_is_mark(frn_table table, firn_slice key);
 firn_status frn_lmdb_mark_write(const frn_lmdb_env *env, MDB_txn *txn, const frn_index_mark *mark,
                                 const frn_lmdb_options *options, firn_error *err) FIRN_NODISCARD;
 /** Finds it in the file, and checks it against the state that it is of. *out_stores: whether the versions of stores are
-    those of the options; the ledger's id is not looked at. FIRN_OK; FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER; FIRN_ENOMEM, FIRN_EIO. */
+    those of the options; the ledger's id is not looked at. FIRN_OK; FIRN_ECORRUPT with FIRN_DETAIL_INDEX; FIRN_ENEWER;
+    FIRN_ENOMEM, FIRN_EIO. */
 firn_status frn_lmdb_mark_find(frn_heap *heap, int fd, const frn_lmdb_state *state, const frn_lmdb_options *options,
                                frn_index_mark *out_mark, bool *out_stores, firn_error *err) FIRN_NODISCARD;
 
