@@ -12,6 +12,7 @@
 #include "tools/sender.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "tools/error.h"
 
@@ -105,6 +106,9 @@ firn_status tool_sender_send(tool_sender *sender, firn_batch *batch, firn_error 
             return status;
     }
     while ((status = firn_batch_submit(batch, NULL, &ticket, err)) == FIRN_FULL) {
+        /* With nothing under way there is nothing to wait for: a segment is being made, or the index merged. */
+        if (sender->count == 0)
+            (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         status = drive(sender, true, err);
         if (status < 0)
             return status;

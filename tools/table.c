@@ -288,18 +288,18 @@ const tool_command tool_commands[] = {
      tool_no_options, verify_examples, tool_cmd_verify},
     {"bench", "measure this disk and the engine on it", "[CASE...]", 0, -1,
      "Runs cases, each in a fresh ledger, and tells rate, latencies (p50, p90, p99, p99.9, max), CPU time, bytes "
-     "written "
-     "for each byte of payload, and the rate as a multiple of the floor: single durable writes of 4 KiB into a "
-     "pre-written file in the same folder, measured before and after each round.\n\n"
-     "Named cases: P1 (one writer), P2 (8 writers), P3 (64 writers), P4 (one thread with 8, 64, 512 and 4096 calls "
-     "under way), P5 (batches of 10, 100, 1000), P6 (events of a run in batches of 100, waiting and with 8 "
-     "batches under way), P7 (content of 4 KiB in batches of 64, with 4 batches under way and with one), P9 (scan), P10 (get content by "
-     "digest with rows on disk or in memory, get records by seq), P11 (the index on disk "
-     "deleted and built again, from opening to the end of closing; P11-mixed: of content with random digests and "
-     "events of runs), P12 (opening for writing after the writer was killed with at most 39000 records behind the mark "
-     "of the index; the latency is that of opening, the rate counts the records replayed), P14 (bytes written). "
-     "With --json P11 tells the peak of memory, P12 how long opening for reading took. "
-     "Cases of one's own: append, run-append, put, scan, get, get-digest, replay (the index built in memory), rebuild.",
+     "written for each byte of payload, and the rate as a multiple of the floor: single durable writes of 4 KiB "
+     "into a pre-written file in the same folder, measured before and after each round.\n\n"
+     "Named cases: P1 (one writer), P2 (8 writers), P3 (64 writers), P4 (one thread with 8, 64, 512 and 4096 "
+     "calls under way), P5 (batches of 10, 100, 1000), P6 (events of a run in batches of 100, waiting and with 8 "
+     "batches under way), P7 (content of 4 KiB in batches of 64, with 4 batches under way and with one), P9 "
+     "(scan), P10 (get content by digest with rows on disk or in memory, get records by seq), P11 (the index on "
+     "disk deleted and built again, from opening to the end of closing; P11-mixed: of content with random digests "
+     "and events of runs), P12 (opening for writing after the writer was killed with at most 39000 records behind "
+     "the mark of the index; the latency is that of opening, the rate counts the records replayed), P14 (bytes "
+     "written). With --json P11 tells the peak of memory, P12 how long opening for reading took. "
+     "Cases of one's own: append, run-append, put, scan, get, get-digest, replay (the index built in memory), "
+     "rebuild.",
      bench_options, bench_examples, tool_cmd_bench},
     {"help", "explain the tool or a command", "[COMMAND]", 0, 2, "Prints help on standard output.", help_options,
      help_examples, tool_cmd_help},

@@ -52,7 +52,8 @@ ONLY = {
     ('frn_index', r'pthread_mutex.*'): ['lmdb_pin.c'],
     ('frn_index', r'mdb_.*'): ['lmdb.c', 'lmdb_bulk.c', 'lmdb_check.c', 'lmdb_env.c', 'lmdb_generation.c',
                                'lmdb_mark.c', 'lmdb_merge.c', 'lmdb_pin.c', 'lmdb_row.c', 'lmdb_write.c'],
-    ('frn_index', r'open|close|f?stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink|rename|renameat2|realpath'
+    ('frn_index', r'open|close|f?stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink|rename|renameat2'
+                  r'|realpath'
                   r'|__errno_location'): ['lmdb_bulk.c', 'lmdb_check.c', 'lmdb_env.c', 'lmdb_meta.c',
                                               'lmdb_page.c', 'lmdb_pin.c', 'lmdb_sort.c'],
 }

@@ -85,30 +85,6 @@ class Index(tool.Case):
             self.patch(self.data(), 0, bytes(i * 7 & 255 for i in range(size)))
         self.harmed(garbage, 'on disk is not used')
 
-    def test_spoilt_rows(self):
-        """Rows with other bytes: verify tells them, who meets one fails, others do without, a writer mends it."""
-        before = self.answers()
-        with open(self.data(), 'rb') as f:
-            data = f.read()
-        at = data.find(b'run:R')
-        while at >= 0:
-            # Behind a 1 it is the key of a row of the first table, else the value of one.
-            if data[at - 1] != 1:
-                self.flip(self.data(), at + 4)
-            at = data.find(b'run:R', at + 1)
-        found = self.expect(1, '--json', 'verify').json_lines()
-        self.assertEqual(found[0]['finding']['detail'], INDEX)
-        self.assertFalse(found[-1]['good'])
-        # A reader fails where it needs such a row; whoever comes after it does without the index.
-        answer = self.expect(3, '--json', 'log')
-        self.assertEqual((answer.error()['status'], answer.error()['detail']), ('FIRN_ECORRUPT', INDEX))
-        self.assertIn('the index is damaged, the log is not', answer.error()['message'])
-        self.assertTrue(self.answers() == before, 'a reader uses an index that another one found damaged')
-        self.expect(0, 'put', '-', input='content of ' + self.ledger)
-        self.assertTrue(self.answers() == before, 'the index that was made anew answers otherwise')
-        self.expect(0, 'verify')
-        self.expect(0, 'replay')
-
     def test_truncated(self):
         """An index that was cut, to some pages or to nothing, is not used, and built again."""
         self.harmed(lambda: os.truncate(self.data(), 2 * 4096), 'on disk is not used')

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -154,6 +155,13 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         self.assertEqual(self.show()['status'], 'FAILED')
         self.assertIn('none', self.last()['error'])
         self.assertEqual(self.firn('run', 'record', '--', self.write('data', 'no program')).code, 126)
+        answer = self.firn('--json', 'run', 'record', '--run', 'J', '--', self.path('none'))
+        self.assertEqual((answer.code, answer.error()['status']), (127, 'FIRN_EINVAL'))
+        self.assertEqual(self.events('J')[-1]['payload']['exit_code'], 127)
+        self.assertEqual(self.show('J')['summary']['success'], False)
+        # Nothing is left waiting to be started.
+        self.assertEqual(self.firn('run', 'record', '--run', 'R', '--', 'true').code, 125)
+        self.expect(0, 'verify')
 
     def test_recording_could_not_start(self):
         """No ledger, a wrong option, a spec that is not there, an id that is taken: 125, and nothing is run."""
@@ -326,6 +334,28 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         finally:
             tool.stop(process)
         self.assertEqual(self.show()['status'], 'COMPLETED')
+
+    def test_interrupt_from_a_terminal(self):
+        """The interrupt key of a terminal reaches the command once, by itself; the run is CANCELLED."""
+        self.make()
+        script = 'i=0; trap "i=\\$((i + 1))" INT; echo ready; while [ $i = 0 ]; do sleep 0.02; done; sleep 0.2; exit $i'
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execve(tool.FIRN, [tool.FIRN, '-l', self.ledger, 'run', 'record', '--run', 'R', '--', 'bash', '-c',
+                                  script], tool.environment)
+        try:
+            said = b''
+            while b'ready' not in said:
+                said += os.read(terminal, 1000)
+            os.write(terminal, b'\x03')
+            deadline = time.monotonic() + tool.PATIENCE
+            while (ended := os.waitpid(pid, os.WNOHANG))[0] == 0:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.02)
+            self.assertEqual(os.waitstatus_to_exitcode(ended[1]), 1, said)
+        finally:
+            os.close(terminal)
+        self.assertEqual((self.show()['status'], self.last()['exit_code']), ('CANCELLED', 1))
 
     def test_more_signals(self):
         """USR1 reaches the command and asks for no end: the run is COMPLETED."""

@@ -90,9 +90,9 @@ FIRN_API FIRN_NODISCARD firn_status firn_batch_commit(firn_batch *batch, firn_re
  * @param options     NULL: no callback; then out_ticket must not be NULL.
  * @param out_ticket  May be NULL if there is a callback: the ticket is then the library's.
  * @return FIRN_OK: submitted, one answer will come; FIRN_FULL: nothing was taken, try again after progress, or, where
- *   the ledger was not closed cleanly before, in the first moments after opening;
- *   FIRN_EINVAL, FIRN_ETOOBIG, FIRN_ENOMEM, FIRN_ENOSPC, FIRN_EIO, FIRN_EPOISONED, FIRN_EACCES, and
- *   FIRN_ESTATE from a callback that firn_close() runs (detail CLOSING): nothing was taken.
+ *   the ledger was not closed cleanly before, in the first moments after opening; FIRN_EINVAL, FIRN_ETOOBIG,
+ *   FIRN_ENOMEM, FIRN_ENOSPC, FIRN_EIO, FIRN_EPOISONED, FIRN_EACCES, and FIRN_ESTATE from a callback that firn_close()
+ *   runs (detail CLOSING): nothing was taken.
  *   Every answer that rests on state comes through the ticket.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_batch_submit(firn_batch *batch, const firn_submit_options *options,

@@ -13,18 +13,15 @@ extern "C" {
  * The ledger as it was at one durable seq. Any number, any thread; blocks nobody. Older than
  * view_age_max_ns, every call on it answers FIRN_EEXPIRED.
  *
- * Every read of a view, here and in content.h, run.h and release.h, may also answer FIRN_ENOMEM; FIRN_ECORRUPT with
- * detail INDEX, or FIRN_EIO: the index on disk cannot be read, and docs/index.md says what then. Nothing is changed by
- * a read that fails, and it may be repeated.
+ * Every read of a view, here and in content.h, run.h and release.h, may also answer FIRN_ENOMEM; FIRN_EIO; or
+ * FIRN_ECORRUPT with detail INDEX: a row of the index on disk does not verify, and would not the next time. It is never
+ * given out. docs/index.md says what then; the next view of a ledger that is open for reading is good.
  */
 typedef struct firn_view firn_view;
 
 /**
- * Opens a view at the last durable record.
- *
- * A call on a view that meets damage in the index on disk answers FIRN_ECORRUPT with FIRN_DETAIL_INDEX, and would
- * again; no answer is ever wrong. A ledger that is open for reading does without that index then: the next view is
- * good, and opening it blocks for reading the log.
+ * Open a view at the last durable record. On a ledger that is open for reading and has met damage in the index on disk,
+ * this view does without that index, and opening it blocks for reading the log.
  * @return FIRN_OK, FIRN_ENOMEM.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_view_open(firn_ledger *ledger, firn_view **out_view, firn_error *err);
