@@ -276,6 +276,7 @@ static bool take_number(json_walk *walk)
             return wrong(walk, "fraction without digits");
     }
     end = walk->at;
+    /* Fewer digits than the bound has, and nothing that moves the point. */
     if ((peek(walk) | 0x20) != 'e' && whole < sizeof overflow - 1)
         return true;
     if (!take_exponent(walk, &exponent))

@@ -3,15 +3,16 @@
  * run_apply.c — the rows of runs: state, place in the list, and where each event stands.
  *
  * Happy path: a run's head and one row of 64 events are held in memory while records of the run follow each other, and
- * written back when another run's turn comes or the batch ends. An event costs a bit, a seq and a print there.
+ * written back when another run's turn comes or the batch ends; the next batch goes on with them. An event costs a bit,
+ * a seq and a print there.
  *
  * Why prints: a repeated append must be told from a conflicting one while it is decided, when nothing may be read from
- * the log. 16 bytes of a SHA-256 decide it, in a row that serves 64 events.
+ * the log. 16 bytes of a SHA-256 decide it, in a row that serves 64 events. The hash is a third of what an event costs;
+ * a faster one that can be forged would have to be confirmed by the record.
  */
 #include "engine/base/error.h"
 #include "engine/intake/damage.h"
 #include "engine/store/run.h"
-
 #include "format/bytes.h"
 
 #include <assert.h>
