@@ -276,7 +276,7 @@ static void recover(sweep *s, disk *d, const model *m, uint64_t incarnation, uns
     if (incarnation != 0 && disk_orphans(d) == 0 && dice_chance(&s->dice, 16)) {
         check_unrecovered(s, d, &fork);
     }
-    controls->land_in = dice_chance(&s->dice, 2) ? 0 : 10;
+    controls->land_in = dice_chance(&s->dice, 2) ? 0 : 100;
     again.every = s->every_second && depth == 0;
     if (again.every || (depth + 1 < CRASH_DEPTH_MAX && dice_chance(&s->dice, 12))) {
         again.m = &fork;
