@@ -184,6 +184,9 @@ firn_status frn_index_file_open(frn_heap *heap, const char *folder, const frn_lm
     if (status == FIRN_OK) {
         status = pin(file, folder, &facts, err);
     }
+    if (status == FIRN_OK && file->state.transaction == 0) {
+        status = frn_fail(err, FIRN_ENOTFOUND, "open %s: empty", path);
+    }
     if (status == FIRN_OK) {
         status = frn_lmdb_mark_find(heap, file->fd, &file->state, options, &file->mark, &stores, err);
     }

@@ -34,6 +34,20 @@ firn_status frn_lmdb_path(char out[FRN_LMDB_PATH_SIZE_MAX], const char *folder, 
     return size < FRN_LMDB_PATH_SIZE_MAX ? FIRN_OK : frn_fail(err, FIRN_ETOOBIG, "path of the index: too long");
 }
 
+/* Judges a file that is not empty. *out_new: nothing was ever committed to it, as a power cut leaves it that comes when
+   it has just been made. */
+static firn_status file_judge(int fd, uint64_t size, bool *out_new, firn_error *err)
+{
+    frn_lmdb_state state;
+    firn_status status = frn_lmdb_meta_check(fd, size, err);
+
+    if (status == FIRN_OK) {
+        status = frn_lmdb_state_read(fd, FRN_LMDB_NEWEST, &state, err);
+    }
+    *out_new = status == FIRN_OK && state.transaction == 0;
+    return status;
+}
+
 /* Finds data.mdb, makes it if asked to, and judges it; then it is registered. */
 static firn_status file_find(frn_lmdb_env *env, bool create, bool *out_new, firn_error *err)
 {
@@ -67,10 +81,11 @@ static firn_status file_find(frn_lmdb_env *env, bool create, bool *out_new, firn
     env->inode = facts.st_ino;
     if (!S_ISREG(facts.st_mode)) {
         status = frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "%s: not a file", path);
-    } else if (*out_new && !create) {
-        status = frn_fail(err, FIRN_ENOTFOUND, "open %s: empty", path);
     } else if (!*out_new) {
-        status = frn_lmdb_meta_check(fd, (uint64_t)facts.st_size, err);
+        status = file_judge(fd, (uint64_t)facts.st_size, out_new, err);
+    }
+    if (status == FIRN_OK && *out_new && !create) {
+        status = frn_fail(err, FIRN_ENOTFOUND, "open %s: empty", path);
     }
     if (status == FIRN_OK) {
         status = frn_lmdb_distrust_check(env->folder, err);
