@@ -185,10 +185,12 @@ static index_disk *copy(const index_disk *home, uint64_t seed)
 
 static void leave(index_disk *made, state *only)
 {
-    state_unref(made->older);
-    state_unref(made->newest);
+    state *older = made->older, *newest = made->newest;
+
     made->older = state_ref(only);
     made->newest = only;
+    state_unref(older);
+    state_unref(newest);
 }
 
 static void leave_worse(index_disk *made)
