@@ -120,8 +120,16 @@ static const tool_example dump_examples[] = {
     END_OF_EXAMPLES,
 };
 
+static const tool_option replay_options[] = {
+    {"rebuild", 0, NULL,
+     "Open for writing and replace the index on disk by one that is built from the log, sorted and appended; memory "
+     "stays bounded however long the log is.",
+     NULL},
+    END_OF_OPTIONS,
+};
 static const tool_example replay_examples[] = {
-    {"firn replay", "Build the index anew from the log and compare."},
+    {"firn replay", "Build the index anew from the log, in memory, and compare."},
+    {"firn replay --rebuild", "Build the index on disk anew."},
     END_OF_EXAMPLES,
 };
 static const tool_example verify_examples[] = {
@@ -276,11 +284,12 @@ const tool_command tool_commands[] = {
      "offsets; without any, all files of the ledger. Works on damaged files: what cannot be read is named, and the "
      "dump goes on behind it where it can.",
      dump_command_options, dump_examples, tool_cmd_dump},
-    {"replay", "build the index anew from the log and compare it", "", 0, 0,
+    {"replay", "build the index anew from the log, to compare or to replace it", "", 0, 0,
      "Reads the whole log, applies every record to an empty index, and compares the result with the index in use, row "
      "by row. Each difference is a finding, with table and key; exit code 1 if there is one. Then the next command "
-     "that writes builds the index anew, and those that read do without it.",
-     tool_no_options, replay_examples, tool_cmd_replay},
+     "that writes builds the index anew, and those that read do without it. With --rebuild nothing is compared: the "
+     "index is replaced.",
+     replay_options, replay_examples, tool_cmd_replay},
     {"verify", "check every byte of a ledger", "", 0, 0,
      "Reads every byte that carries meaning and checks it, also in ledgers that cannot be opened. Each finding names "
      "segment, offset and seq, or table and key of a row of the index on disk. Changes nothing. Exit code 1 if there "

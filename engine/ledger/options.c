@@ -60,6 +60,9 @@ static firn_status choices_check(const firn_options *options, firn_error *err)
         status = choice((unsigned)options->progress, "progress", FIRN_PROGRESS_MANUAL, err);
     }
     if (status == FIRN_OK) {
+        status = choice(options->index_anew, "index_anew", 1, err);
+    }
+    if (status == FIRN_OK) {
         status = choice((unsigned)options->event_validation, "event_validation", FIRN_VALIDATE_STRICT, err);
     }
     return status;

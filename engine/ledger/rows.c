@@ -157,6 +157,9 @@ static firn_status choose(frn_house *house, firn_error *err)
     if (house->index_place.open == NULL) {
         return open_in_memory(house, err);
     }
+    if (status == FIRN_OK && house->options.index_anew != 0) {
+        return begin_anew(house, "asked for", err);
+    }
     if (status == FIRN_OK) {
         frn_index_mark_get(house->core.index, &mark);
         return mark_fits(house, &mark) ? FIRN_OK : begin_anew(house, "its mark is not in the history", err);

@@ -44,6 +44,34 @@ static void test_deleted(void **state)
     }
 }
 
+/* The index is built anew because the host asks for it; who opens for reading does without it. */
+static void test_anew(void **state)
+{
+    api_world *world = *state;
+    firn_options options = world->options;
+    indexed_answers before, after;
+    firn_ledger *ledger;
+    firn_error err;
+
+    indexed_fill(world, 40);
+    before = indexed_ask(world->ledger);
+    api_close(world);
+    options.index_anew = 1;
+    for (int i = 0; i < 2; i++) {
+        options.mode = i == 0 ? FIRN_OPEN_READ : FIRN_OPEN_WRITE;
+        OK(err, firn_open(world->url, &options, &ledger, &err));
+        after = indexed_ask(ledger);
+        indexed_same(&before, &after);
+        assert_int_equal(indexed_stat(ledger).replayed_records, before.records);
+        assert_string_equal(indexed_stat(ledger).index_note,
+                            i == 0 ? "on disk is not used: asked for" : "is built anew: asked for");
+        OK(err, firn_close(ledger, &err));
+    }
+    options.index_anew = 2;
+    EXPECT(FIRN_EINVAL, err, NULL, firn_open(world->url, &options, &ledger, &err));
+    indexed_check(world, &before);
+}
+
 /* Bytes of the index are other ones: at its beginning, in the middle, everywhere; or it was cut. */
 static void test_corrupted(void **state)
 {
@@ -90,51 +118,6 @@ static void test_foreign(void **state)
     indexed_shell(world, "cp @.other/index/data.mdb @/index/data.mdb");
     indexed_check(world, &before);
     api_remove_folder(other);
-}
-
-/* The index of a long log is built from nothing: by sorting, and where its rows would take more memory than they may,
-   by merging what is left. */
-static void test_built_from_nothing(void **state)
-{
-    enum {
-        BATCHES = 70,
-        EACH = 1000
-    };
-    api_world *world = *state;
-    const uint64_t size_max = world->options.index_size_max;
-    firn_report before = {.struct_size = sizeof before}, after = before;
-    firn_stats stats;
-    firn_error err;
-    char name[24];
-
-    for (int i = 0; i < BATCHES; i++) {
-        firn_batch *batch;
-
-        OK(err, firn_batch_new(world->ledger, &batch, &err));
-        for (int k = 0; k < EACH / 2; k++) {
-            (void)snprintf(name, sizeof name, "stream-%d", i * EACH + k);
-            OK(err, firn_batch_event(batch, S(name), 1, S("event"), &err));
-            OK(err, firn_batch_content_put(batch, S(name), NULL, NULL, &err));
-        }
-        OK(err, firn_batch_commit(batch, NULL, &err));
-        firn_batch_free(batch);
-    }
-    OK(err, firn_replay(world->ledger, NULL, &before, &err));
-    for (int bounded = 0; bounded < 2; bounded++) {
-        api_close(world);
-        api_remove_index(world);
-        world->options.index_size_max = bounded != 0 ? 16 * 1024 * 1024 : size_max;
-        api_open(world);
-        stats = indexed_stat(world->ledger);
-        assert_int_equal(stats.replayed_records, before.records);
-        /* Sorted, all of it is on disk when the ledger is open; bounded, the last rows still wait. */
-        assert_int_equal(stats.merged_seq == before.records, bounded == 0);
-        assert_true(stats.merged_seq > 0);
-        OK(err, firn_replay(world->ledger, NULL, &after, &err));
-        assert_memory_equal(after.digest, before.digest, sizeof after.digest);
-        (void)APPEND(world->ledger, "stream-1", 1, "more");
-        OK(err, firn_replay(world->ledger, NULL, &before, &err));
-    }
 }
 
 /* Puts an index in place that has the mark and no rows, as if it were that of a build in which one store lays out its
@@ -368,11 +351,10 @@ static void test_follow_merges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_FOLDER(test_clean),          ON_FOLDER(test_deleted),
-        ON_FOLDER(test_corrupted),      ON_FOLDER(test_foreign),
-        ON_FOLDER(test_stale),          ON_FOLDER(test_mark_beyond_log),
-        ON_FOLDER(test_killed),         ON_FOLDER(test_follow_merges),
-        ON_FOLDER(test_other_versions), ON_FOLDER(test_built_from_nothing),
+        ON_FOLDER(test_clean),           ON_FOLDER(test_deleted), ON_FOLDER(test_anew),
+        ON_FOLDER(test_corrupted),       ON_FOLDER(test_foreign), ON_FOLDER(test_stale),
+        ON_FOLDER(test_mark_beyond_log), ON_FOLDER(test_killed),  ON_FOLDER(test_follow_merges),
+        ON_FOLDER(test_other_versions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

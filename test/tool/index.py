@@ -78,6 +78,33 @@ class Index(tool.Case):
         self.expect(0, 'put', '-', input='x')
         self.assertEqual(self.stat()['merged_seq'], self.stat()['durable_seq'])
 
+    def test_rebuild(self):
+        """replay --rebuild makes the index anew, good as it may be, and tells of it; beside a writer it is refused."""
+        before = self.answers()
+        good = self.stat()
+        made = os.stat(self.data()).st_ctime_ns
+        told = self.expect(0, '--json', 'replay', '--rebuild').json()
+        self.assertEqual((told['records'], told['last_seq'], told['rows']),
+                         (good['durable_seq'], good['durable_seq'], good['index_file_rows']))
+        self.assertGreater(told['duration_ns'], 0)
+        self.assertGreater(os.stat(self.data()).st_ctime_ns, made)
+        self.assertTrue(self.answers() == before, 'the index that was built again answers otherwise')
+        with open(self.data(), 'r+b') as file:
+            file.seek(8192)
+            file.write(bytes(4096))
+        self.expect(1, 'verify')
+        self.assertIn('rebuilt', self.expect(0, 'replay', '--rebuild').out)
+        self.expect(0, 'verify')
+        self.assertTrue(self.answers() == before, 'the index that was built again answers otherwise')
+        writer = tool.start('-l', self.ledger, 'append', 's', '--batch', 1)
+        try:
+            writer.stdin.write(b'one\n')
+            self.assertTrue(writer.stdout.readline(), 'the writer says that it has appended')
+            self.assertIn('held elsewhere', self.expect(5, 'replay', '--rebuild').err)
+        finally:
+            writer.communicate()
+        self.expect(0, 'replay')
+
     def test_garbage(self):
         """An index full of other bytes is not used, and built again."""
         def garbage():

@@ -87,6 +87,8 @@ typedef struct firn_options {
     uint64_t replay_records_max;
     uint64_t replay_bytes_max; /**< The same in bytes of the log; for writing only. Default 1 GiB. */
     uint64_t index_map_size;   /**< Address space for the index on disk, which cannot grow beyond. Default 1 TiB. */
+    uint32_t index_anew;       /**< 1: whatever index there is is removed, and built again from the log; memory stays
+                                    bounded (docs/index.md). Open for reading: rows are built in memory. */
 } firn_options;
 
 /**
