@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_api_index_build.c — the index of a log that is long enough to be sorted: built from nothing, in bounded memory. */
+/* test_api_index_build.c — the index of a log that is long enough to be sorted: built from nothing. */
 #include "test/api/indexed.h"
 
 #include <stdio.h>

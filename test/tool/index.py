@@ -91,7 +91,7 @@ class Index(tool.Case):
         self.assertTrue(self.answers() == before, 'the index that was built again answers otherwise')
         with open(self.data(), 'r+b') as file:
             file.seek(8192)
-            file.write(bytes(4096))
+            file.write(bytes(os.stat(self.data()).st_size - 8192))
         self.expect(1, 'verify')
         self.assertIn('rebuilt', self.expect(0, 'replay', '--rebuild').out)
         self.expect(0, 'verify')
