@@ -96,7 +96,7 @@ class Index(tool.Case):
         self.assertIn('rebuilt', self.expect(0, 'replay', '--rebuild').out)
         self.expect(0, 'verify')
         self.assertTrue(self.answers() == before, 'the index that was built again answers otherwise')
-        writer = tool.start('-l', self.ledger, 'append', 's', '--batch', 1)
+        writer = tool.start('-l', self.ledger, 'append', '--stream', 's', '--seqs', '--batch', 1)
         try:
             writer.stdin.write(b'one\n')
             self.assertTrue(writer.stdout.readline(), 'the writer says that it has appended')
