@@ -120,6 +120,31 @@ static firn_slice rest_of(firn_slice key)
     return (firn_slice){(const uint8_t *)key.data + FRN_LMDB_PREFIX, key.size - FRN_LMDB_PREFIX};
 }
 
+static bool is_same(const MDB_val *k, const frn_lmdb_key *key)
+{
+    return k->mv_size == key->size && memcmp(k->mv_data, key->data, key->size) == 0;
+}
+
+/* A row whose key decayed lies where its key was, so a search in its page that the decayed key misleads ends beside it.
+   Before a key is said not to be there, the rows on both sides of its place are judged. The cursor stands at the first
+   key that is not less, with what LMDB said of it; it stands elsewhere then. */
+static firn_status beside_check(frn_lmdb_slot *slot, int code, const MDB_val *k, const MDB_val *v, firn_error *err)
+{
+    MDB_val before_key, before;
+    firn_slice value;
+    firn_status status = code == 0 ? frn_lmdb_unseal(k, v, &value, err) : FIRN_OK;
+
+    if (status == FIRN_OK) {
+        code = mdb_cursor_get(slot->cursor, &before_key, &before, code == 0 ? MDB_PREV : MDB_LAST);
+        if (code == 0) {
+            status = frn_lmdb_unseal(&before_key, &before, &value, err);
+        } else if (code != MDB_NOTFOUND) {
+            status = frn_lmdb_fail(err, code, "read the index");
+        }
+    }
+    return status;
+}
+
 firn_status frn_lmdb_get(frn_lmdb_slot *slot, frn_table table, firn_slice key, firn_slice *out_value, firn_error *err)
 {
     frn_lmdb_entry entry = {0};
@@ -130,9 +155,13 @@ firn_status frn_lmdb_get(frn_lmdb_slot *slot, frn_table table, firn_slice key, f
 
     frn_lmdb_key_set(&whole, table, key);
     k = (MDB_val){whole.size, whole.data};
-    code = mdb_get(slot->txn, slot->dbi, &k, &v);
-    if (code != 0) {
-        return code == MDB_NOTFOUND ? FIRN_ENOTFOUND : frn_lmdb_fail(err, code, "read the index");
+    code = mdb_cursor_get(slot->cursor, &k, &v, MDB_SET_RANGE);
+    if (code != 0 && code != MDB_NOTFOUND) {
+        return frn_lmdb_fail(err, code, "read the index");
+    }
+    if (code != 0 || !is_same(&k, &whole)) {
+        status = beside_check(slot, code, &k, &v, err);
+        return status == FIRN_OK ? FIRN_ENOTFOUND : status;
     }
     status = frn_lmdb_unseal(&k, &v, out_value, err);
     if (status == FIRN_OK && whole.size == FRN_LMDB_KEY_SIZE_MAX) {
@@ -176,8 +205,17 @@ firn_status frn_lmdb_seek(frn_lmdb_slot *slot, frn_table table, firn_slice from,
 
     frn_lmdb_key_set(&whole, table, from);
     k = (MDB_val){whole.size, whole.data};
-    for (code = mdb_cursor_get(slot->cursor, &k, &v, MDB_SET_RANGE); code == 0;
-         code = mdb_cursor_get(slot->cursor, &k, &v, MDB_NEXT)) {
+    code = mdb_cursor_get(slot->cursor, &k, &v, MDB_SET_RANGE);
+    /* The beginning of a table is no key that anybody asks for, and what is before it is another table's. */
+    if (from.size > 0 && (code == MDB_NOTFOUND || (code == 0 && !is_same(&k, &whole)))) {
+        status = beside_check(slot, code, &k, &v, err);
+        if (status < 0) {
+            return status;
+        }
+        k = (MDB_val){whole.size, whole.data};
+        code = mdb_cursor_get(slot->cursor, &k, &v, MDB_SET_RANGE);
+    }
+    for (; code == 0; code = mdb_cursor_get(slot->cursor, &k, &v, MDB_NEXT)) {
         if (*(const uint8_t *)k.mv_data != table) {
             return FIRN_END;
         }
@@ -185,7 +223,7 @@ firn_status frn_lmdb_seek(frn_lmdb_slot *slot, frn_table table, firn_slice from,
         if (status < 0) {
             return status;
         }
-        exact = k.mv_size == whole.size && memcmp(k.mv_data, whole.data, whole.size) == 0;
+        exact = is_same(&k, &whole);
         if (k.mv_size != FRN_LMDB_KEY_SIZE_MAX) {
             if (exact && after) {
                 continue;

@@ -177,7 +177,10 @@ static void test_need_n7_cache_beside_the_log(void **state)
     atomic_store(&other.stop, true);
     assert_int_equal(pthread_join(thread, NULL), 0);
     OK(err, firn_replay(world->ledger, NULL, &report, &err));
-    frn_cache_put(cache, digest, (firn_slice){text, strlen(text)});
+    /* Who gets what was deleted learns that it is gone, and then it is kept again. */
+    if (frn_cache_get(cache, digest, &buf, &err) != FIRN_OK) {
+        frn_cache_put(cache, digest, (firn_slice){text, strlen(text)});
+    }
     (void)snprintf(rubbish, sizeof rubbish, "%s/%s", other.folder, "rubbish");
     assert_int_equal(mkdir(rubbish, 0700), 0);
     api_reopen(world);
