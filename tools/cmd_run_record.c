@@ -170,6 +170,8 @@ static void record_start(record_run *run)
     tool_wire_string(&run->text, "git_sha", git_sha_of(run));
     tool_json_text_raw(&run->text, "}");
     tool_recorder_event(run->recorder, "command_started", tool_json_text_slice(&run->text), tool_time_now());
+    /* What becomes of the output that follows, how the command was started is on its way. */
+    tool_recorder_flush(run->recorder);
 }
 
 /** Puts the spec and creates the run. A run that is there already is not added to. */

@@ -173,7 +173,7 @@ static firn_status send_pending(tool_recorder *recorder, firn_error *err)
     return status;
 }
 
-static void flush(tool_recorder *recorder)
+void tool_recorder_flush(tool_recorder *recorder)
 {
     firn_error err;
 
@@ -192,7 +192,7 @@ static void add_event(tool_recorder *recorder, const char *kind, const char *pla
         (pending_event){kind, plain_kind, offset, recorder->text.size - offset, time};
     recorder->count++;
     if (recorder->pending_count == BATCH_EVENTS_MAX || recorder->text.size >= BATCH_SIZE)
-        flush(recorder);
+        tool_recorder_flush(recorder);
 }
 
 void tool_recorder_event(tool_recorder *recorder, const char *kind, firn_slice payload, firn_time time)
@@ -246,7 +246,7 @@ void tool_recorder_step(tool_recorder *recorder)
     if (tool_sender_take(recorder->sender, &err) < 0)
         tool_recorder_stop(recorder, &err);
     else if (tool_recorder_wait(recorder) == 0)
-        flush(recorder);
+        tool_recorder_flush(recorder);
 }
 
 void tool_recorder_end(tool_recorder *recorder, firn_run_status end, firn_run_summary summary)
@@ -254,7 +254,7 @@ void tool_recorder_end(tool_recorder *recorder, firn_run_status end, firn_run_su
     firn_error err;
     firn_status status;
 
-    flush(recorder);
+    tool_recorder_flush(recorder);
     if (recorder->failed)
         return;
     summary.total_events = recorder->count;

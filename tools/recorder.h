@@ -32,6 +32,8 @@ void tool_recorder_line(tool_recorder *recorder, tool_output_stream stream, firn
 /** Any other event; kind must be a literal. */
 void tool_recorder_event(tool_recorder *recorder, const char *kind, firn_slice payload, firn_time time);
 
+/** Send what is collected at once, as a batch of its own. */
+void tool_recorder_flush(tool_recorder *recorder);
 /** Milliseconds until collected events must be sent; -1: there are none. */
 int tool_recorder_wait(const tool_recorder *recorder);
 /** Send what has waited long enough, and take answers. */

@@ -23,8 +23,17 @@ static int remove_entry(const char *name, const struct stat *about, int kind, st
 
 void folder_remove(const char *name)
 {
-    if (nftw(name, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0 && errno != ENOENT) {
-        violation("remove %s: %s", name, strerror(errno));
+    enum {
+        TRIES = 100 /* A reader that opens just then puts the table of readers there again. */
+    };
+
+    for (int i = 0; nftw(name, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0; i++) {
+        if (errno == ENOENT) {
+            return;
+        }
+        if (errno != ENOTEMPTY || i == TRIES) {
+            violation("remove %s: %s", name, strerror(errno));
+        }
     }
 }
 
