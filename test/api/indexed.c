@@ -148,8 +148,15 @@ enum {
     NODE_KEY = 8
 };
 
-/* The rows of a table in a page of LMDB's: the last byte of each is another one. */
-static unsigned spoil_page(uint8_t *page, uint64_t number, unsigned table, firn_slice part)
+/* Which byte of a row is changed, and how. */
+typedef struct harm {
+    bool in_key;
+    size_t at; /* In the key: from where the part that names it begins. Else it is the last of the row. */
+    uint8_t mask;
+} harm;
+
+/* The rows of a table in a page of LMDB's: one byte of each is another one. */
+static unsigned spoil_page(uint8_t *page, uint64_t number, unsigned table, firn_slice part, const harm *how)
 {
     unsigned spoilt = 0;
 
@@ -159,17 +166,17 @@ static unsigned spoil_page(uint8_t *page, uint64_t number, unsigned table, firn_
     for (unsigned at = PAGE_NODES; at < fmt_get16(page + PAGE_LOWER); at += 2) {
         uint8_t *node = page + fmt_get16(page + at);
         size_t key_size = fmt_get16(node + NODE_KEY_SIZE), size = fmt_get32(node + NODE_SIZE);
+        uint8_t *found = part.size == 0 ? node + NODE_KEY : memmem(node + NODE_KEY, key_size, part.data, part.size);
 
-        if (node[NODE_KEY] == table && node[NODE_IS_BIG] == 0 &&
-            (part.size == 0 || memmem(node + NODE_KEY, key_size, part.data, part.size) != NULL)) {
-            node[NODE_KEY + key_size + size - 1] ^= 0xff;
+        if (node[NODE_KEY] == table && node[NODE_IS_BIG] == 0 && found != NULL) {
+            *(how->in_key ? found + how->at : node + NODE_KEY + key_size + size - 1) ^= how->mask;
             spoilt++;
         }
     }
     return spoilt;
 }
 
-void indexed_spoil(const api_world *world, unsigned table, const char *part)
+static void spoil(const api_world *world, unsigned table, const char *part, const harm *how)
 {
     char path[300];
     uint8_t page[PAGE];
@@ -180,7 +187,7 @@ void indexed_spoil(const api_world *world, unsigned table, const char *part)
     fd = open(path, O_RDWR);
     assert_true(fd >= 0);
     for (uint64_t number = 2; pread(fd, page, PAGE, (off_t)(number * PAGE)) == PAGE; number++) {
-        unsigned here = spoil_page(page, number, table, S(part));
+        unsigned here = spoil_page(page, number, table, S(part), how);
 
         spoilt += here;
         if (here > 0) {
@@ -189,4 +196,14 @@ void indexed_spoil(const api_world *world, unsigned table, const char *part)
     }
     (void)close(fd);
     assert_true(spoilt > 0);
+}
+
+void indexed_spoil(const api_world *world, unsigned table, const char *part)
+{
+    spoil(world, table, part, &(harm){.mask = 0xff});
+}
+
+void indexed_spoil_key(const api_world *world, unsigned table, const char *part, size_t at, uint8_t mask)
+{
+    spoil(world, table, part, &(harm){.in_key = true, .at = at, .mask = mask});
 }

@@ -32,5 +32,7 @@ void indexed_check(api_world *world, const indexed_answers *before);
 /** Makes rows of a table differ from their checksums: those with part in their key; "" all. The file stays one that
     LMDB reads. The ledger is closed. */
 void indexed_spoil(const api_world *world, unsigned table, const char *part);
+/** The same with a byte of their keys: the one that is at bytes behind the beginning of part, changed by mask. */
+void indexed_spoil_key(const api_world *world, unsigned table, const char *part, size_t at, uint8_t mask);
 
 #endif

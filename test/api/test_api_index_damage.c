@@ -367,6 +367,43 @@ static void test_writer_meets_damage(void **state)
     indexed_check(world, &before);
 }
 
+/* The key of a row decays, to one that is near or far: the row is not said to be missing, neither to a reader nor to a
+   writer, who would append a second time what the key stands for. */
+static void test_decayed_key(void **state)
+{
+    static const char *const keys[] = {"special", "plain"};
+    static const uint8_t masks[] = {0x01, 0x10, 0x80};
+    api_world *world = *state;
+    indexed_answers before;
+    firn_receipt special, receipt;
+    firn_ledger *reader;
+    firn_view *view;
+    firn_error err;
+
+    before = prepare(world, &special);
+    for (size_t i = 0; i < 2 * 3 * 3; i++) {
+        const char *key = keys[i % 2];
+
+        indexed_spoil_key(world, FRN_TABLE_KEY, key, i / 2 % 3 * 2, masks[i / 6]);
+        reader = open_reader(world);
+        OK(err, firn_view_open(reader, &view, &err));
+        EXPECT(FIRN_ECORRUPT, err, NULL, firn_key_get(view, S("scope"), S(key), &receipt, &err));
+        firn_view_close(view);
+        OK(err, firn_close(reader, &err));
+        indexed_shell(world, "rm @/index/distrusted");
+        open_writer(world);
+        SAYS(FIRN_ECORRUPT, err, cure, append_keyed(world->ledger, key, &receipt, &err));
+        assert_int_equal(err.detail, FIRN_DETAIL_INDEX);
+        assert_int_equal(api_count(world->ledger), before.records);
+        api_close(world);
+        open_writer(world);
+        OK(err, append_keyed(world->ledger, key, &receipt, &err));
+        assert_int_equal(receipt.existing, 1);
+        api_close(world);
+    }
+    indexed_check(world, &before);
+}
+
 /* After damage was met a writer that closes in peace merges nothing into that file. */
 static void test_writer_closes(void **state)
 {
@@ -520,7 +557,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_FOLDER(test_verify_healthy),      ON_FOLDER(test_verify_beside_writer), ON_FOLDER(test_spoilt_rows),
         ON_FOLDER(test_reader_meets_damage), ON_FOLDER(test_threads_meet_damage),  ON_FOLDER(test_writer_meets_damage),
-        ON_FOLDER(test_writer_closes),       ON_FOLDER(test_forged_rows),          ON_FOLDER(test_verify_any_damage),
+        ON_FOLDER(test_decayed_key),         ON_FOLDER(test_writer_closes),        ON_FOLDER(test_forged_rows),
+        ON_FOLDER(test_verify_any_damage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
