@@ -283,12 +283,13 @@ static void note_and_submit(void *arg, firn_status status, const firn_receipt *r
 {
     seen *s = arg;
     firn_submit_options options = {.struct_size = sizeof options, .done = note_and_submit, .arg = s};
+    const bool more = s->left > 0;
     firn_error own;
     firn_status again;
 
-    note(arg, status, receipt, err);
-    if (s->left > 0) {
-        s->left--;
+    s->left -= more ? 1 : 0;
+    note(arg, status, receipt, err); /* When it has counted the last call, s may be gone. */
+    if (more) {
         again = firn_append_submit(s->ledger, S("s"), &event, 1, NULL, &options, NULL, &own);
         assert_int_equal(again, FIRN_OK);
     }
