@@ -89,8 +89,17 @@ frn_log *open_log(frn_io *io, struct place *place, const frn_log_options *option
     firn_error err = {0};
     frn_log *log = NULL;
 
+    firn_status status = FIRN_EBUSY;
+
     with_method.durable_method = place->method;
-    assert_ok(frn_log_open(&place->heap, io, &with_method, &log, &err));
+    /* A write that was under way when a log was abandoned holds the lock until it has landed. */
+    for (int tries = 0; status == FIRN_EBUSY && tries < 1000; tries++) {
+        status = frn_log_open(&place->heap, io, &with_method, &log, &err);
+        if (status == FIRN_EBUSY) {
+            (void)usleep(1000);
+        }
+    }
+    assert_ok(status);
     return log;
 }
 
