@@ -27,12 +27,12 @@ static int slots_open(frn_lmdb_index *lmdb, frn_lmdb_generation *generation, uns
     for (generation->slots_count = 0; generation->slots_count < wanted; generation->slots_count++) {
         frn_lmdb_slot *slot = &generation->slots[generation->slots_count];
 
-        *slot = (frn_lmdb_slot){.generation = generation};
+        *slot = (frn_lmdb_slot){.generation = generation, .dbi = lmdb->env.dbi};
         code = mdb_txn_begin(lmdb->env.env, NULL, MDB_RDONLY, &slot->txn);
         if (code != 0) {
             break;
         }
-        code = mdb_cursor_open(slot->txn, lmdb->env.dbi, &slot->cursor);
+        code = mdb_cursor_open(slot->txn, slot->dbi, &slot->cursor);
         if (code != 0) {
             mdb_txn_abort(slot->txn);
             break;

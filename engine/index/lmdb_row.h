@@ -46,6 +46,7 @@ typedef struct frn_lmdb_slot {
     struct frn_lmdb_generation *generation;
     MDB_txn *txn;
     MDB_cursor *cursor;
+    MDB_dbi dbi;
     uint8_t key[FRN_INDEX_KEY_SIZE_MAX]; /**< A long key that was found. */
 } frn_lmdb_slot;
 
