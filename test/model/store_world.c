@@ -121,6 +121,14 @@ void store_world_check(store_world *world)
     assert_int_equal(report.records, world->records);
 }
 
+void store_views_close(firn_view **views, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        firn_view_close(views[k]);
+        views[k] = NULL;
+    }
+}
+
 void store_world_move_clock(store_world *world)
 {
     unsigned move = ROLL(world, 20);

@@ -40,6 +40,9 @@ void store_world_beside(store_world *world, store_look look, void *arg);
 /** The rows are what the log says, by both ways of asking. */
 void store_world_check(store_world *world);
 
+/** Closes views, of which some may be NULL; all are NULL then. */
+void store_views_close(firn_view **views, size_t count);
+
 /** Mostly forward, sometimes standing still, sometimes back. */
 void store_world_move_clock(store_world *world);
 /** The timestamp that a batch gets now … */

@@ -382,10 +382,7 @@ static void step_read(model *m)
 
 static void let_go(model *m)
 {
-    for (unsigned k = 0; k < VIEWS; k++) {
-        firn_view_close(m->views[k]);
-        m->views[k] = NULL;
-    }
+    store_views_close(m->views, VIEWS);
     for (unsigned slot = 0; slot < WRITERS; slot++) {
         firn_content_writer_close(m->writers[slot].writer);
         m->writers[slot].writer = NULL;

@@ -303,10 +303,7 @@ static void step_view(model *m)
 
 static void let_go(model *m)
 {
-    for (unsigned k = 0; k < VIEWS; k++) {
-        firn_view_close(m->views[k]);
-        m->views[k] = NULL;
-    }
+    store_views_close(m->views, VIEWS);
 }
 
 static void step_reopen(model *m)

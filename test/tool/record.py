@@ -241,18 +241,22 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
         finally:
             tool.stop(process)
 
-    def test_signals_are_forwarded(self):
-        """TERM to the recorder reaches the command; what it prints then is recorded, and the run is CANCELLED."""
+    def passes_on(self, number, name, code):
+        """A signal to the recorder reaches the command, which says so and ends with the code."""
         self.make()
-        script = 'trap "echo caught; exit 7" TERM; echo ready; while :; do sleep 0.02; done'
+        script = 'trap "echo caught; exit %d" %s; echo ready; while :; do sleep 0.02; done' % (code, name)
         process = tool.start('-l', self.ledger, 'run', 'record', '--run', 'R', '--', 'sh', '-c', script)
         try:
             self.assertEqual(tool.line_of(process), b'ready\n')
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(number)
             self.assertEqual(tool.line_of(process), b'caught\n')
-            self.assertEqual(process.wait(tool.PATIENCE), 7)
+            self.assertEqual(process.wait(tool.PATIENCE), code)
         finally:
             tool.stop(process)
+
+    def test_signals_are_forwarded(self):
+        """TERM to the recorder reaches the command; what it prints then is recorded, and the run is CANCELLED."""
+        self.passes_on(signal.SIGTERM, 'TERM', 7)
         self.assertEqual((self.show()['status'], self.last()['exit_code']), ('CANCELLED', 7))
         self.assertEqual(self.output('stdout'), b'ready\ncaught\n')
 
@@ -359,16 +363,7 @@ sys.stdout.buffer.write(b'x' + 'é'.encode() * 1300000 + b'\n' + b'y' * (1 << 20
 
     def test_more_signals(self):
         """USR1 reaches the command and asks for no end: the run is COMPLETED."""
-        self.make()
-        script = 'trap "echo usr1; exit 0" USR1; echo ready; while :; do sleep 0.02; done'
-        process = tool.start('-l', self.ledger, 'run', 'record', '--run', 'R', '--', 'sh', '-c', script)
-        try:
-            self.assertEqual(tool.line_of(process), b'ready\n')
-            process.send_signal(signal.SIGUSR1)
-            self.assertEqual(tool.line_of(process), b'usr1\n')
-            self.assertEqual(process.wait(tool.PATIENCE), 0)
-        finally:
-            tool.stop(process)
+        self.passes_on(signal.SIGUSR1, 'USR1', 0)
         self.assertEqual(self.show()['status'], 'COMPLETED')
 
     def test_signals_stay_as_they_are(self):
