@@ -12,6 +12,12 @@ uint32_t fmt_salt(const uint8_t ledger_id[FIRN_LEDGER_ID_SIZE], uint64_t segment
     return fmt_crc32c_u64(fmt_crc32c_u64(fmt_crc32c(0, ledger_id, FIRN_LEDGER_ID_SIZE), segment), incarnation);
 }
 
+/** Of everything behind the crc field, the body included. */
+static uint32_t record_crc(const uint8_t *data, uint32_t salt, uint64_t seq, size_t body_size)
+{
+    return fmt_crc32c_keyed(salt, seq, data + FMT_RECORD_KIND, FMT_RECORD_HEADER - FMT_RECORD_KIND + body_size);
+}
+
 uint32_t fmt_record_encode(uint8_t *out, uint32_t salt, const fmt_record *record, const firn_slice *parts,
                            size_t parts_count)
 {
@@ -32,20 +38,20 @@ uint32_t fmt_record_encode(uint8_t *out, uint32_t salt, const fmt_record *record
     body_size = (size_t)(end - out) - FMT_RECORD_HEADER;
     assert(body_size <= FMT_BODY_SIZE_MAX);
     fmt_put32(out + FMT_RECORD_LENGTH, (uint32_t)body_size);
-    crc = fmt_crc32c_keyed(salt, record->seq, out + FMT_RECORD_KIND, FMT_RECORD_HEADER - FMT_RECORD_KIND + body_size);
+    crc = record_crc(out, salt, record->seq, body_size);
     fmt_put32(out + FMT_RECORD_CRC, crc);
     return crc;
 }
 
 uint32_t fmt_record_crc(const uint8_t *data, uint32_t salt, uint64_t seq)
 {
-    return fmt_crc32c_keyed(salt, seq, data + FMT_RECORD_KIND,
-                            FMT_RECORD_HEADER - FMT_RECORD_KIND + fmt_get32(data + FMT_RECORD_LENGTH));
+    return record_crc(data, salt, seq, fmt_get32(data + FMT_RECORD_LENGTH));
 }
 
 fmt_verdict fmt_record_decode(const uint8_t *data, size_t size, uint32_t salt, uint64_t seq, fmt_record *out_record,
                               size_t *out_size)
 {
+    fmt_record record;
     uint32_t body_size;
 
     if (size < FMT_RECORD_HEADER)
@@ -55,19 +61,21 @@ fmt_verdict fmt_record_decode(const uint8_t *data, size_t size, uint32_t salt, u
         return FMT_LENGTH;
     if (body_size > size - FMT_RECORD_HEADER)
         return FMT_SHORT;
-    if (fmt_record_crc(data, salt, seq) != fmt_get32(data + FMT_RECORD_CRC))
+    if (record_crc(data, salt, seq, body_size) != fmt_get32(data + FMT_RECORD_CRC))
         return FMT_CHECKSUM;
-    if (fmt_get16(data + FMT_RECORD_FLAGS) != 0)
-        return FMT_NEWER;
-    if (fmt_get16(data + FMT_RECORD_KIND) == 0 || fmt_get64(data + FMT_RECORD_VERSION) == 0)
-        return FMT_SYNTAX;
-    *out_record = (fmt_record){
+    record = (fmt_record){
         .seq = seq,
         .version = fmt_get64(data + FMT_RECORD_VERSION),
         .stream = fmt_get32(data + FMT_RECORD_STREAM),
         .kind = fmt_get16(data + FMT_RECORD_KIND),
+        .flags = fmt_get16(data + FMT_RECORD_FLAGS),
         .body = {data + FMT_RECORD_HEADER, body_size},
     };
+    if (record.flags != 0)
+        return FMT_NEWER;
+    if (record.kind == 0 || record.version == 0)
+        return FMT_SYNTAX;
+    *out_record = record;
     *out_size = FMT_RECORD_HEADER + body_size;
     return FMT_OK;
 }
