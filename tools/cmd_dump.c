@@ -60,6 +60,7 @@ static firn_status dump_folder(const char *url, const uint64_t *number, const du
                                firn_error *err)
 {
     const char *folder = folder_of(url);
+    dump_options found_by_name = *options;
     struct dirent **entries = NULL;
     firn_status status = FIRN_OK;
     int dumped = 0;
@@ -67,6 +68,7 @@ static firn_status dump_folder(const char *url, const uint64_t *number, const du
 
     if (folder == NULL)
         return tool_fail(err, FIRN_EINVAL, "%s has no files", url);
+    found_by_name.no_link = true;
     count = scandir(folder, &entries, is_dumped, alphasort);
     if (count <= 0) {
         status = tool_fail(err, FIRN_ENOTFOUND, "%s: no ledger there", folder);
@@ -79,7 +81,7 @@ static firn_status dump_folder(const char *url, const uint64_t *number, const du
 
         if (wanted && status == FIRN_OK && tool_output_flush()) {
             snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-            status = dump_one(path, options, newer, err);
+            status = dump_one(path, &found_by_name, newer, err);
             dumped++;
         }
         free(entries[i]);

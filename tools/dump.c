@@ -440,7 +440,12 @@ firn_status dump_file(FILE *out, const char *path, const dump_options *options, 
         status = dump_fail(&dump, FIRN_ENOMEM, "dump %s: out of memory", path);
         goto out;
     }
-    dump.fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* A pipe is not waited for. */
+    dump.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (options->no_link ? O_NOFOLLOW : 0));
+    if (dump.fd < 0 && (errno == ELOOP || errno == ENXIO)) {
+        status = dump_fail(&dump, FIRN_EINVAL, "dump %s: not a file", path);
+        goto out;
+    }
     if (dump.fd < 0 || fstat(dump.fd, &st) != 0) {
         status = dump_fail_os(&dump, "open");
         goto out;

@@ -14,6 +14,7 @@ typedef struct dump_options {
     bool json;                /**< JSON lines. */
     bool batches;             /**< Each batch with its names and key. */
     bool records;             /**< Each record too; implies batches. */
+    bool no_link;             /**< A link is no file: for names that were found, not given. */
     const uint8_t *ledger_id; /**< FIRN_LEDGER_ID_SIZE bytes for files whose header is lost. NULL: from the file's
                                    header, else from the manifest beside it. */
 } dump_options;

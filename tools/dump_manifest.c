@@ -128,7 +128,7 @@ firn_status dump_ask_manifest(dumping *dump)
         int fd;
 
         (void)snprintf(path, sizeof path, "%.*smanifest.%d", (int)folder, dump->path, slot);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0)
             continue;
         got = dump_read(fd, space->slot, FMT_MANIFEST_SIZE, 0);

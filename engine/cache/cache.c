@@ -252,6 +252,7 @@ static place *place_take(frn_cache *cache, bool create)
     frn_io_options options = {.path = FIRN_IO_PORTABLE,
                               .create = create,
                               .read_only = cache->options.read_only,
+                              .no_link = true,
                               .trace = cache->options.trace};
     place *fresh;
     firn_status status;

@@ -11,7 +11,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +23,6 @@
 /* Bytes of rows a transaction: LMDB holds the pages that it writes in memory until then. */
 static const uint64_t TRANSACTION_SIZE = UINT64_C(16) << 20;
 
-_Static_assert(FRN_LMDB_PATH_SIZE_MAX >= PATH_MAX, "realpath() writes so much");
-
 struct frn_index_bulk {
     frn_heap *heap;
     frn_lmdb_options options;
@@ -34,20 +31,24 @@ struct frn_index_bulk {
     char folder_new[FRN_LMDB_PATH_SIZE_MAX];
 };
 
-/* What an index puts into a folder, and the folder, unless something else is in it, or it is a link to one. */
+/* What an index puts into a folder, and the folder, unless something else is in it. No link is followed. */
 static firn_status folder_remove(const char *folder, firn_error *err)
 {
-    static const char *const names[] = {"/data.mdb", "/lock.mdb", "/rows.tmp", "/distrusted"};
-    char path[FRN_LMDB_PATH_SIZE_MAX];
+    static const char *const names[] = {"data.mdb", "lock.mdb", "rows.tmp", "distrusted"};
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     firn_status status = FIRN_OK;
 
+    if (fd < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? FIRN_OK : frn_fail_os(err, errno, "remove folder %s", folder);
+    }
     for (size_t i = 0; i < sizeof names / sizeof names[0] && status == FIRN_OK; i++) {
-        status = frn_lmdb_path(path, folder, names[i], err);
-        if (status == FIRN_OK && unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR) {
-            status = errno == EISDIR ? frn_fail(err, FIRN_EEXISTS, "%s: a folder, and in the way of the index", path)
-                                     : frn_fail_os(err, errno, "remove %s", path);
+        if (unlinkat(fd, names[i], 0) < 0 && errno != ENOENT) {
+            status = errno == EISDIR ? frn_fail(err, FIRN_EEXISTS, "%s/%s: a folder, and in the way of the index",
+                                                folder, names[i])
+                                     : frn_fail_os(err, errno, "remove %s/%s", folder, names[i]);
         }
     }
+    (void)close(fd);
     if (status == FIRN_OK && rmdir(folder) < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENOTEMPTY) {
         status = frn_fail_os(err, errno, "remove folder %s", folder);
     }
@@ -130,7 +131,7 @@ firn_status frn_index_bulk_open(frn_heap *heap, const char *folder, const frn_lm
                                 frn_index_bulk **out_bulk, firn_error *err)
 {
     frn_index_bulk *bulk = frn_alloc_zero(heap, 1, sizeof *bulk);
-    char path[FRN_LMDB_PATH_SIZE_MAX], linked[FRN_LMDB_PATH_SIZE_MAX];
+    char path[FRN_LMDB_PATH_SIZE_MAX];
     firn_status status;
 
     if (bulk == NULL) {
@@ -140,11 +141,10 @@ firn_status frn_index_bulk_open(frn_heap *heap, const char *folder, const frn_lm
     bulk->options = *options;
     bulk->options.create = true;
     bulk->options.read_only = false;
-    if (realpath(folder, linked) != NULL) {
-        /* Behind a link the folders change places where they are, and the link stays. */
-        folder = linked;
+    status = frn_lmdb_folder_check(folder, err);
+    if (status == FIRN_OK) {
+        status = frn_lmdb_path(bulk->folder, folder, "", err);
     }
-    status = frn_lmdb_path(bulk->folder, folder, "", err);
     if (status == FIRN_OK) {
         status = frn_lmdb_path(bulk->folder_new, folder, ".new", err);
     }

@@ -168,7 +168,7 @@ firn_status frn_index_file_open(frn_heap *heap, const char *folder, const frn_lm
         return frn_fail(err, FIRN_ENOMEM, "check index %s", folder);
     }
     file->heap = heap;
-    file->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    file->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file->fd < 0 || fstat(file->fd, &facts) < 0) {
         status = frn_fail_os(err, errno, "open %s", path);
     } else if (!S_ISREG(facts.st_mode)) {

@@ -34,6 +34,42 @@ firn_status frn_lmdb_path(char out[FRN_LMDB_PATH_SIZE_MAX], const char *folder, 
     return size < FRN_LMDB_PATH_SIZE_MAX ? FIRN_OK : frn_fail(err, FIRN_ETOOBIG, "path of the index: too long");
 }
 
+/* Whether a name of the folder may be opened by LMDB, which follows links and waits for pipes: a file, or nothing. */
+static firn_status name_check(const char *folder, const char *behind, firn_error *err)
+{
+    char path[FRN_LMDB_PATH_SIZE_MAX];
+    struct stat facts;
+    firn_status status = frn_lmdb_path(path, folder, behind, err);
+
+    if (status == FIRN_OK && lstat(path, &facts) == 0 && !S_ISREG(facts.st_mode)) {
+        status = frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "%s: not a file", path);
+    }
+    return status;
+}
+
+firn_status frn_lmdb_folder_check(const char *folder, firn_error *err)
+{
+    struct stat facts;
+
+    if (lstat(folder, &facts) == 0 && !S_ISDIR(facts.st_mode)) {
+        return frn_fail(err, FIRN_EEXISTS, "%s: not a folder, and in the way of the index", folder);
+    }
+    return FIRN_OK;
+}
+
+firn_status frn_lmdb_names_check(const char *folder, firn_error *err)
+{
+    firn_status status = frn_lmdb_folder_check(folder, err);
+
+    if (status == FIRN_OK) {
+        status = name_check(folder, "/data.mdb", err);
+    }
+    if (status == FIRN_OK) {
+        status = name_check(folder, "/lock.mdb", err);
+    }
+    return status;
+}
+
 /* Judges a file that is not empty. *out_new: nothing was ever committed to it, as a power cut leaves it that comes when
    it has just been made. */
 static firn_status file_judge(int fd, uint64_t size, bool *out_new, firn_error *err)
@@ -56,6 +92,9 @@ static firn_status file_find(frn_lmdb_env *env, bool create, bool *out_new, firn
     struct stat facts = {0};
     int fd;
 
+    if (status == FIRN_OK) {
+        status = frn_lmdb_names_check(env->folder, err);
+    }
     if (status < 0) {
         return status;
     }
@@ -63,7 +102,7 @@ static firn_status file_find(frn_lmdb_env *env, bool create, bool *out_new, firn
         return frn_fail_os(err, errno, "make folder %s", env->folder);
     }
     /* Without O_NONBLOCK a pipe of that name would be waited for. */
-    fd = open(path, (create ? O_RDWR | O_CREAT : O_RDONLY) | O_NONBLOCK | O_CLOEXEC, 0600);
+    fd = open(path, (create ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (fd < 0 && (errno == ENOTDIR || (create && errno == ENOENT))) {
         status = frn_fail(err, FIRN_EEXISTS, "%s: not a folder, and in the way of the index", env->folder);
         goto out;
@@ -111,7 +150,7 @@ static firn_status lock_reserve(const frn_lmdb_env *env, firn_error *err)
     if (status < 0) {
         return status;
     }
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         return FIRN_OK;
     }
@@ -221,7 +260,7 @@ bool frn_lmdb_env_is_current(const frn_lmdb_env *env)
     char path[FRN_LMDB_PATH_SIZE_MAX];
     struct stat facts;
 
-    return frn_lmdb_path(path, env->folder, "/data.mdb", NULL) == FIRN_OK && stat(path, &facts) == 0 &&
+    return frn_lmdb_path(path, env->folder, "/data.mdb", NULL) == FIRN_OK && lstat(path, &facts) == 0 &&
            facts.st_dev == env->device && facts.st_ino == env->inode;
 }
 
@@ -271,7 +310,7 @@ firn_status frn_lmdb_distrust_check(const char *folder, firn_error *err)
     if (status < 0) {
         return status;
     }
-    fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
         return FIRN_OK;
     }

@@ -57,6 +57,12 @@ typedef struct frn_lmdb_env {
 firn_status frn_lmdb_path(char out[FRN_LMDB_PATH_SIZE_MAX], const char *folder, const char *behind,
                           firn_error *err) FIRN_NODISCARD;
 
+/** Whether the name stands for a folder or for nothing; a link to a folder is neither. FIRN_OK or FIRN_EEXISTS. */
+firn_status frn_lmdb_folder_check(const char *folder, firn_error *err) FIRN_NODISCARD;
+/** The same, and whether what LMDB would open in it are files, or not there: LMDB follows links, so a ledger from a
+    stranger could have it write elsewhere. FIRN_ECORRUPT with FIRN_DETAIL_INDEX: something else is there. */
+firn_status frn_lmdb_names_check(const char *folder, firn_error *err) FIRN_NODISCARD;
+
 /** Opens what is in the folder, as frn_index_open_lmdb() says; flags are added to those of every environment. A new one
     is empty and has no mark. *out_new tells. env is zeroed memory; after a failure it needs no closing. */
 firn_status frn_lmdb_env_open(frn_lmdb_env *env, const char *folder, const frn_lmdb_options *options, unsigned flags,

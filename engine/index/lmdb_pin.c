@@ -113,8 +113,8 @@ static MDB_env *own_open(const char *folder, dev_t device, ino_t inode)
             return NULL;
         }
     }
-    if (frn_lmdb_path(path, folder, "/lock.mdb", NULL) != FIRN_OK || stat(path, &facts) < 0 ||
-        mdb_env_create(&env) != 0) {
+    if (frn_lmdb_path(path, folder, "/lock.mdb", NULL) != FIRN_OK || lstat(path, &facts) < 0 ||
+        frn_lmdb_names_check(folder, NULL) != FIRN_OK || mdb_env_create(&env) != 0) {
         return NULL;
     }
     if (mdb_env_set_mapsize(env, MAP_SIZE) != 0 || mdb_env_set_maxreaders(env, READERS_MAX) != 0 ||

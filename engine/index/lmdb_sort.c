@@ -242,7 +242,9 @@ static firn_status spill(frn_sort *sort, firn_error *err)
     }
     sort->runs = runs;
     if (sort->fd < 0) {
-        sort->fd = open(sort->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        /* What a process that died left there, or a stranger, is not written to. */
+        (void)unlink(sort->path);
+        sort->fd = open(sort->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (sort->fd < 0) {
             return frn_fail_os(err, errno, "open %s", sort->path);
         }

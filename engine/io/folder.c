@@ -103,9 +103,10 @@ static void widen_by_file(void *arg, const char *name, uint64_t size)
 
     (void)size;
     if (!widen->asked) {
+        uint64_t candidate = direct_alignment(widen->posix->folder, name, AT_SYMLINK_NOFOLLOW);
+
         widen->asked = true;
-        widen->posix->alignment =
-            larger_alignment(widen->posix->alignment, direct_alignment(widen->posix->folder, name, 0));
+        widen->posix->alignment = larger_alignment(widen->posix->alignment, candidate);
     }
 }
 
@@ -162,6 +163,7 @@ static firn_status sync_parent(int folder, firn_error *err)
 firn_status frn_posix_open_folder(frn_posix *posix, frn_heap *heap, const char *path, const frn_io_options *options,
                                   firn_error *err)
 {
+    int how = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (options->no_link ? O_NOFOLLOW : 0);
     bool made = false;
     firn_status status;
 
@@ -175,7 +177,7 @@ firn_status frn_posix_open_folder(frn_posix *posix, frn_heap *heap, const char *
             return frn_fail_os(err, errno, "create folder %.*s", FRN_POSIX_PATH_TEXT_MAX, path);
         }
     }
-    posix->folder = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    posix->folder = TEMP_FAILURE_RETRY(open(path, how));
     if (posix->folder < 0) {
         if (errno == ENOTDIR) {
             return frn_fail(err, FIRN_EINVAL, "open folder %.*s: not a folder", FRN_POSIX_PATH_TEXT_MAX, path);

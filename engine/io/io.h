@@ -64,6 +64,7 @@ typedef struct frn_io_ops {
     void (*facts)(frn_io *io, frn_io_facts *out_facts);
 
     /* Blocking side. Failures name the file in the text. */
+    /** FIRN_ECORRUPT: the name stands for something else than a file, a link included. */
     firn_status (*open)(frn_io *io, const char *name, unsigned flags, frn_file **out_file, firn_error *err);
     void (*file_close)(frn_file *file);
     firn_status (*size)(frn_file *file, uint64_t *out_size, firn_error *err);
@@ -131,6 +132,7 @@ typedef struct frn_io_options {
     firn_io_path path; /**< AUTO, URING or PORTABLE. */
     bool create;       /**< Make the folder (0700) if it is missing; its parent must exist. */
     bool read_only;    /**< Nothing may be written. */
+    bool no_link;      /**< The path's last part may not be a link: FIRN_EINVAL. What is in the folder never may. */
     frn_trace trace;
 } frn_io_options;
 

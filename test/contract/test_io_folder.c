@@ -364,6 +364,47 @@ static void test_read_only_file_system(void **state)
     }
 }
 
+/* A link, a pipe or a folder in the folder is not opened as a file; a folder behind a link only if that is allowed. */
+static void test_not_a_file(void **state)
+{
+    static const char *const names[] = {"link", "dangling", "pipe", "folder"};
+    char path[256];
+    int fd;
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/file", folder);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0 && close(fd) == 0);
+    fd = open(folder, O_RDONLY | O_DIRECTORY);
+    assert_true(fd >= 0);
+    assert_int_equal(symlinkat("file", fd, "link"), 0);
+    assert_int_equal(symlinkat("missing", fd, "dangling"), 0);
+    assert_int_equal(symlinkat(".", fd, "here"), 0);
+    assert_int_equal(mkfifoat(fd, "pipe", 0600), 0);
+    assert_int_equal(mkdirat(fd, "folder", 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/here", folder);
+    for (size_t i = 0; i < 2; i++) {
+        frn_io_options options = {.path = paths[i], .no_link = true};
+        firn_error err = {0};
+        frn_io *io = NULL;
+
+        assert_int_equal(open_at(path, &options, &io, &err), FIRN_EINVAL);
+        options.no_link = false;
+        assert_int_equal(open_at(path, &options, &io, &err), FIRN_OK);
+        for (size_t n = 0; n < 2 * sizeof names / sizeof names[0]; n++) {
+            unsigned flags = n % 2 == 0 ? 0 : FRN_IO_WRITE | FRN_IO_QUEUE;
+            frn_file *file = NULL;
+
+            assert_int_equal(io->ops->open(io, names[n / 2], flags, &file, &err), FIRN_ECORRUPT);
+            assert_null(file);
+            assert_non_null(strstr(err.text, ": not a regular file"));
+        }
+        io->ops->close(io);
+    }
+    assert_int_equal(unlinkat(fd, "folder", AT_REMOVEDIR), 0);
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +412,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_create, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_read_only_instance, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_read_device_after_rename, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_a_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_descriptors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file_size_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),

@@ -96,6 +96,23 @@ def tool():
     return problems
 
 
+def hardening():
+    """What an attacker would have to do without: see SECURITY.md."""
+    for pattern in ('/bin/firn', r'/libfirn\.so\.' + re.escape(version)):
+        path = installed(pattern)
+        headers = lint.run('readelf', '--wide', '--file-header', '--program-headers', '--dynamic', '--dyn-syms', path)
+        wanted = {'position-independent code': r'Type: +DYN', 'read-only relocations': r'GNU_RELRO',
+                  'relocations done at the start': r'\(FLAGS(_1)?\) .*NOW', 'stack protection': r'__stack_chk_fail',
+                  'checked library functions': r'__\w+_chk'}
+        for what, sign in wanted.items():
+            if not re.search(sign, headers):
+                yield '%s: without %s' % (os.path.basename(path), what)
+        if re.search(r'GNU_STACK.* RWE ', headers):
+            yield '%s: with an executable stack' % os.path.basename(path)
+        if re.search(r'\((RPATH|RUNPATH)\)|\(TEXTREL\)', headers):
+            yield '%s: with a search path or relocations in code' % os.path.basename(path)
+
+
 try:
     report.check('meson install succeeds',
                  output('meson', 'install', '-C', build, '--no-rebuild', '--destdir', place)[0])
@@ -111,6 +128,7 @@ try:
     example('the example of a run works', cflags + pkg_config('--libs', 'firn'), True, 1)
     example('the example of a batch works', cflags + pkg_config('--libs', 'firn'), True, 0, 'docs/stores.md')
     report.check('the installed tool runs', tool())
+    report.check('tool and library are hardened', hardening())
     if shutil.which('groff') is None:
         report.skip('the manual page has no errors', 'no groff')
     else:

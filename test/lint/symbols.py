@@ -35,8 +35,8 @@ OUTSIDE = {
     'frn_io': THREADS + r'|.*',
     'frn_log': r'strtoull',
     'frn_index': r'pthread_(rwlock|mutex).*|mdb_.*|open|close|fcntl(64)?'
-                 r'|f?stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink'
-                 r'|rename|renameat2|realpath|__errno_location',
+                 r'|[fl]stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink|unlinkat'
+                 r'|rename|renameat2|__errno_location',
     'frn_cache': r'EVP_.*',
     'frn_intake': r'EVP_.*',
     'frn_store': r'EVP_.*',
@@ -52,9 +52,8 @@ ONLY = {
     ('frn_index', r'pthread_mutex.*'): ['lmdb_pin.c'],
     ('frn_index', r'mdb_.*'): ['lmdb.c', 'lmdb_bulk.c', 'lmdb_check.c', 'lmdb_env.c', 'lmdb_generation.c',
                                'lmdb_mark.c', 'lmdb_merge.c', 'lmdb_pin.c', 'lmdb_row.c', 'lmdb_write.c'],
-    ('frn_index', r'open|close|f?stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink|rename|renameat2'
-                  r'|realpath'
-                  r'|__errno_location'): ['lmdb_bulk.c', 'lmdb_check.c', 'lmdb_env.c', 'lmdb_meta.c',
+    ('frn_index', r'open|close|[fl]stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink|unlinkat|rename'
+                  r'|renameat2|__errno_location'): ['lmdb_bulk.c', 'lmdb_check.c', 'lmdb_env.c', 'lmdb_meta.c',
                                               'lmdb_page.c', 'lmdb_pin.c', 'lmdb_sort.c'],
 }
 ALLOCATORS = r'malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|v?asprintf|strn?dup'
@@ -65,7 +64,7 @@ def plain(symbol):
     symbol = symbol.split('@')[0]
     symbol = re.sub(r'^__(\w+)_chk$', r'\1', symbol)
     symbol = re.sub(r'^__isoc\d+_', '', symbol)
-    return re.sub(r'^(open|openat|pread|pwrite|fallocate|ftruncate|lseek|fopen|statx?|fstat)64(v2)?$', r'\1', symbol)
+    return re.sub(r'^(open|openat|pread|pwrite|fallocate|ftruncate|lseek|fopen|statx?|[fl]stat)64(v2)?$', r'\1', symbol)
 
 
 def nm(path):

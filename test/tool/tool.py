@@ -177,6 +177,11 @@ class TapResult(unittest.TestResult):
         super().addError(test, err)
         self.bad(test, err)
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.bad(subtest, err)
+
     def addSkip(self, test, reason):
         self.line(test, True, ' # SKIP ' + reason)
 
