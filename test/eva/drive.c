@@ -9,7 +9,7 @@
  *
  * One function a decoder; test/eva/run calls EVA for each and compares the alarms with those that are known.
  */
-#include "__fc_builtin.h"
+#include <__fc_builtin.h>
 
 #include "format/group.h"
 #include "test/eva/crc.h"

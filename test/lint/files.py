@@ -124,8 +124,8 @@ def left_over():
 
 
 def unbuilt(build):
-    """A source file that is part of no target is built, and tested, by nobody."""
-    built = set()
+    """A source file that is part of no target is built, and tested, by nobody but the analyser that it is for."""
+    built = {'test/eva/drive.c'}
     with open(os.path.join(build, 'meson-info', 'intro-targets.json'), encoding='utf-8') as f:
         for target in json.load(f):
             for sources in target['target_sources']:
