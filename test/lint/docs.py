@@ -12,7 +12,7 @@ TERMS = ['record', 'batch', 'group', 'segment', 'seq', 'incarnation', 'offset', 
          'poisoned', 'manifest', 'seal', 'footer', 'spare', 'verdict', 'replay', 'tail', 'scan', 'seam', 'intake',
          'apply', 'decide']
 PAGES = ['architecture.md', 'format.md', 'stores.md', 'index.md', 'recovery.md', 'durability.md', 'concurrency.md',
-         'errors.md', 'glossary.md', 'operations.md', 'style.md']
+         'errors.md', 'glossary.md', 'operations.md', 'reliability.md', 'style.md']
 
 # What a user may hand to firn: each has a row in docs/errors.md under "Bad input".
 BAD_INPUT = ['not a ledger', 'newer version', 'damaged segment header', 'one damaged manifest slot',
@@ -39,6 +39,15 @@ def missing_pages():
     for name in PAGES:
         if not os.path.exists(os.path.join(lint.ROOT, 'docs', name)):
             yield 'docs/%s is missing' % name
+
+
+def stale_report():
+    """The page on reliability is made from results; one that was changed by hand, or not made again, tells nothing."""
+    folder = os.path.join(lint.ROOT, 'test', 'campaign')
+    sys.path.insert(0, folder)
+    import report as campaigns
+    if lint.text('docs/reliability.md') != campaigns.page():
+        yield 'docs/reliability.md: another text than test/campaign/run report writes'
 
 
 def anchors(page):
@@ -205,6 +214,7 @@ if sys.argv[1:] == ['--files']:
     sys.exit()
 report = lint.Report()
 report.check('the pages that the design names are there', missing_pages())
+report.check('docs/reliability.md is what the kept results give', stale_report())
 report.check('links lead somewhere', broken_links())
 report.check('every page is linked to', unreachable())
 report.check('docs/errors.md has a section for every status, and no other', status_sections())
