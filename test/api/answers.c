@@ -458,15 +458,19 @@ static void ask_releases(paper *p)
     firn_buf_free(&buf);
 }
 
-/* The rows as a whole: those in use, and those that the log gives. */
+/* The history as a whole, and the rows: those in use, and those that the log gives. */
 static void ask_rows(paper *p)
 {
     firn_report verified = {.struct_size = sizeof verified};
     firn_report replayed = {.struct_size = sizeof replayed};
+    firn_history history = {.struct_size = sizeof history};
     firn_error err;
 
     OK(err, firn_verify(p->url, NULL, &verified, &err));
     OK(err, firn_replay(p->ledger, NULL, &replayed, &err));
+    OK(err, firn_history_digest(p->ledger, NULL, &history, &err));
+    NUMBER(p, "history", history.records);
+    say_digest(p, "digest", history.digest);
     NUMBER(p, "rows", verified.rows);
     NUMBER(p, "of records", verified.records);
     NUMBER(p, "rows replayed", replayed.rows);
@@ -492,7 +496,7 @@ const char *const answers_asked[] = {
     "firn_run_list_open firn_run_list_next firn_run_list_cursor firn_run_list_close",
     "firn_run_get firn_run_events_open firn_run_events_next firn_run_events_close",
     "firn_release_current firn_release_history firn_release_next",
-    "firn_verify firn_replay",
+    "firn_history_digest firn_verify firn_replay",
     NULL};
 _Static_assert(sizeof askers / sizeof askers[0] + 1 == sizeof answers_asked / sizeof answers_asked[0],
                "each question has its line of names");
