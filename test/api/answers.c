@@ -8,6 +8,10 @@
 #include "format/kinds.h"
 #include "test/api/history.h"
 
+enum {
+    TEXT_FIRST = 65536
+};
+
 /* Text that grows. */
 typedef struct paper {
     firn_ledger *ledger;
@@ -533,9 +537,11 @@ const char *const answers_not_asked[] = {
 
 char *answers_ask(firn_ledger *ledger, const char *url, unsigned left_out)
 {
-    paper p = {.ledger = ledger, .url = url, .left_out = left_out};
+    paper p = {.ledger = ledger, .url = url, .left_out = left_out, .capacity = TEXT_FIRST};
     firn_error err;
 
+    p.text = malloc(p.capacity);
+    assert_non_null(p.text);
     OK(err, firn_view_open(ledger, &p.view, &err));
     for (size_t i = 0; i < sizeof askers / sizeof askers[0]; i++) {
         say(&p, "%s\n", answers_asked[i]);

@@ -199,13 +199,15 @@ static size_t draw_events(dice *d, bool numbered, firn_run_event events[CALL_EVE
     uint64_t from = dice_roll(d, 60);
 
     for (size_t i = 0; i < count; i++) {
+        const char *kind = kinds[dice_roll(d, numbered ? 1 : 5)];
+        int64_t seconds = numbered ? -5 : (int64_t)dice_roll(d, 1000000);
+
         (void)snprintf(payloads[i], 80, "{\"line\": \"%llx\"}", (unsigned long long)dice_roll(d, numbered ? 2 : 1000));
-        events[i] = (firn_run_event){
-            .event_seq = numbered ? from + i : 0,
-            .auto_seq = numbered ? 0 : 1,
-            .kind = S(kinds[dice_roll(d, numbered ? 1 : 5)]),
-            .payload = S(payloads[i]),
-            .timestamp = {.seconds = numbered ? -5 : (int64_t)dice_roll(d, 1000000), .nanoseconds = 999999999}};
+        events[i] = (firn_run_event){.event_seq = numbered ? from + i : 0,
+                                     .auto_seq = numbered ? 0 : 1,
+                                     .kind = S(kind),
+                                     .payload = S(payloads[i]),
+                                     .timestamp = {.seconds = seconds, .nanoseconds = 999999999}};
     }
     return count;
 }
