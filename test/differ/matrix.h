@@ -25,7 +25,7 @@ typedef enum stop_kind {
     STOP_CLOSE, /**< Closed cleanly. */
     STOP_CUT,   /**< A power cut. Simulated disk. */
     STOP_DEATH, /**< The process dies, the device lives on. Simulated disk. */
-    STOP_KILL   /**< The process ends without closing. Folder. */
+    STOP_KILL   /**< SIGKILL. Folder. */
 } stop_kind;
 
 struct variation;
