@@ -43,7 +43,8 @@ typedef struct firn_history {
  * @return FIRN_OK; FIRN_EINVAL: options; FIRN_ECORRUPT: damage, the place is in err; FIRN_ESTATE: progress said to
  *   stop; FIRN_EIO, FIRN_ENOMEM. Of a ledger that is open for reading up to damage, what is before it is told: see
  *   firn_stats.
- * Threads: any. Blocks: for reading the part; nobody else. Memory: some 2 MiB, however long the history is.
+ * Threads: any. Blocks: for reading the part; nobody else. Memory: some 2 MiB and the largest batch, however long the
+ * history is.
  */
 FIRN_API FIRN_NODISCARD firn_status firn_history_digest(firn_ledger *ledger, const firn_history_options *options,
                                                         firn_history *out_history, firn_error *err);
