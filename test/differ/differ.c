@@ -177,6 +177,9 @@ int main(int argc, char **argv)
             return usage();
         }
     }
+    if (only >= matrix_count) {
+        return usage();
+    }
     first = kept != NULL ? kept_seed(kept, LONG_FIRST) : first;
     (void)atexit(tell_place);
     end = time(NULL) + (time_t)seconds;
