@@ -10,6 +10,7 @@
 #include "tools/commands.h"
 #include "tools/dump.h"
 #include "tools/error.h"
+#include "tools/history.h"
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/values.h"
@@ -92,6 +93,16 @@ static firn_status dump_folder(const char *url, const uint64_t *number, const du
     return status;
 }
 
+static int print_history(const tool_call *call)
+{
+    firn_error err;
+
+    if (tool_history_print(call, &err) == FIRN_OK)
+        return TOOL_EXIT_OK;
+    tool_output_flush();
+    return tool_error_report(&err, call->json);
+}
+
 int tool_cmd_dump(tool_call *call)
 {
     const char *ledger_id = tool_option_text(call, "ledger-id");
@@ -106,7 +117,11 @@ int tool_cmd_dump(tool_call *call)
     bool newer = false;
     firn_error err;
 
-    if (ledger_id != NULL && !dump_parse_ledger_id(ledger_id, id))
+    if (tool_option_given(call, "digest"))
+        return print_history(call);
+    if (tool_history_asked(call))
+        status = tool_fail(&err, FIRN_EINVAL, "dump: --from, --to, --every and --no-time need --digest");
+    if (status == FIRN_OK && ledger_id != NULL && !dump_parse_ledger_id(ledger_id, id))
         status = tool_fail(&err, FIRN_EINVAL, "dump: --ledger-id: '%s' is not 32 hexadecimal digits", ledger_id);
     if (status == FIRN_OK && call->operands_count == 0)
         status = dump_folder(call->ledger, NULL, &options, &newer, &err);

@@ -111,12 +111,23 @@ static const tool_option dump_command_options[] = {
     {"records", 0, NULL, "Print each record too.", NULL},
     {"ledger-id", 0, "ID",
      "The ledger that the files belong to, as 32 hexadecimal digits, where their headers are lost.", NULL},
+    {"digest", 0, NULL,
+     "Print the logical digest of the ledger's history instead, and the seqs of its first and last record: equal "
+     "histories have equal digests, however they are stored.",
+     NULL},
+    {"from", 0, "SEQ", "With --digest: of the records from this seq on. Default 1.", NULL},
+    {"to", 0, "SEQ", "With --digest: up to this seq. Default: all.", NULL},
+    {"every", 0, "N", "With --digest: a digest for each N seqs, to find where two histories differ.", NULL},
+    {"no-time", 0, NULL, "With --digest: times do not count, for histories that were written at different times.",
+     NULL},
     END_OF_OPTIONS,
 };
 static const tool_example dump_examples[] = {
     {"firn dump", "Every file of the ledger."},
     {"firn dump 3", "Segment 3 of the ledger."},
     {"firn dump /srv/ledger/manifest.0", "One file, whatever state it is in."},
+    {"firn dump --digest", "The logical digest of the history."},
+    {"firn dump --digest --every 100000", "One for each 100000 seqs; diff finds where two ledgers part."},
     END_OF_EXAMPLES,
 };
 
@@ -282,7 +293,9 @@ const tool_command tool_commands[] = {
     {"dump", "print the bytes of log files as what they mean", "[FILE|SEGMENT...]", 0, -1,
      "Prints headers, groups, batches and records of the files, or of segments of the ledger given by number, with "
      "offsets; without any, all files of the ledger. Works on damaged files: what cannot be read is named, and the "
-     "dump goes on behind it where it can.",
+     "dump goes on behind it where it can.\n\n"
+     "With --digest nothing of that is printed but the SHA-256 over the history that the ledger holds, as "
+     "docs/format.md defines it.",
      dump_command_options, dump_examples, tool_cmd_dump},
     {"replay", "build the index anew from the log, to compare or to replace it", "", 0, 0,
      "Reads the whole log, applies every record to an empty index, and compares the result with the index in use, row "

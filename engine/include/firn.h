@@ -19,6 +19,7 @@
 #include "firn/content.h"
 #include "firn/digest.h"
 #include "firn/event.h"
+#include "firn/history.h"
 #include "firn/ledger.h"
 #include "firn/record.h"
 #include "firn/release.h"

@@ -69,9 +69,12 @@ static firn_status merge(frn_merger *merger, bool *out_merged)
 
     frn_mutex_lock(&merger->busy);
     status = frn_index_merge(ledger->index, frn_merger_mark, ledger->log, &merged, &err);
+    if (status == FIRN_OK) {
+        /* Where there was nothing to merge too: the log writes more than records, and that is never merged. */
+        atomic_store(&merger->merged_bytes, bytes);
+    }
     if (status == FIRN_OK && merged.seq > before) {
         atomic_store(&merger->merged_seq, merged.seq);
-        atomic_store(&merger->merged_bytes, bytes);
         atomic_fetch_add(&merger->merges_count, 1);
         atomic_fetch_add(&merger->merge_ns, (uint64_t)(frn_monotonic_ns() - started_ns));
     }

@@ -8,11 +8,15 @@
 #include "format/kinds.h"
 #include "test/api/history.h"
 
+enum {
+    TEXT_FIRST = 65536
+};
+
 /* Text that grows. */
 typedef struct paper {
     firn_ledger *ledger;
     const char *url;
-    bool any_ledger;
+    unsigned left_out;
     firn_view *view;
     char *text;
     size_t size;
@@ -89,6 +93,13 @@ static bool said_ok(paper *p, firn_status status, const firn_error *err)
     return false;
 }
 
+static void say_incarnation(paper *p, uint64_t incarnation)
+{
+    if ((p->left_out & ANSWERS_ANY_LIFE) == 0) {
+        NUMBER(p, "incarnation", incarnation);
+    }
+}
+
 static void say_record(paper *p, const firn_record *record)
 {
     say(p, " record %llu", (unsigned long long)record->seq);
@@ -98,8 +109,9 @@ static void say_record(paper *p, const firn_record *record)
     NUMBER(p, "count", record->batch_count);
     NUMBER(p, "stream", record->stream);
     NUMBER(p, "kind", record->kind);
-    NUMBER(p, "incarnation", record->incarnation);
-    if (p->any_ledger && (record->kind == FMT_KIND_CONTENT_CHUNK || record->kind == FMT_KIND_CONTENT_MANIFEST)) {
+    say_incarnation(p, record->incarnation);
+    if ((p->left_out & ANSWERS_ANY_LEDGER) != 0 &&
+        (record->kind == FMT_KIND_CONTENT_CHUNK || record->kind == FMT_KIND_CONTENT_MANIFEST)) {
         NUMBER(p, "body", record->body.size);
     } else {
         say_bytes(p, "body", record->body);
@@ -218,7 +230,7 @@ static void ask_keys(paper *p)
             NUMBER(p, "existing", receipt.existing);
             NUMBER(p, "time", receipt.time_ns);
             NUMBER(p, "seq", receipt.cursor.seq);
-            NUMBER(p, "incarnation", receipt.cursor.incarnation);
+            say_incarnation(p, receipt.cursor.incarnation);
             say(p, "\n");
         }
     }
@@ -458,19 +470,26 @@ static void ask_releases(paper *p)
     firn_buf_free(&buf);
 }
 
-/* The rows as a whole: those in use, and those that the log gives. */
+/* The history as a whole, and the rows: those in use, and those that the log gives. */
 static void ask_rows(paper *p)
 {
     firn_report verified = {.struct_size = sizeof verified};
     firn_report replayed = {.struct_size = sizeof replayed};
+    firn_history history = {.struct_size = sizeof history};
     firn_error err;
 
-    OK(err, firn_verify(p->url, NULL, &verified, &err));
     OK(err, firn_replay(p->ledger, NULL, &replayed, &err));
+    verified = replayed;
+    if (p->url != NULL) {
+        OK(err, firn_verify(p->url, NULL, &verified, &err));
+    }
+    OK(err, firn_history_digest(p->ledger, NULL, &history, &err));
+    NUMBER(p, "history", history.records);
+    say_digest(p, "digest", history.digest);
     NUMBER(p, "rows", verified.rows);
     NUMBER(p, "of records", verified.records);
     NUMBER(p, "rows replayed", replayed.rows);
-    if (!p->any_ledger) {
+    if ((p->left_out & ANSWERS_ANY_LEDGER) == 0) {
         say_digest(p, "digest", verified.digest);
         say_digest(p, "digest", replayed.digest);
     }
@@ -492,7 +511,7 @@ const char *const answers_asked[] = {
     "firn_run_list_open firn_run_list_next firn_run_list_cursor firn_run_list_close",
     "firn_run_get firn_run_events_open firn_run_events_next firn_run_events_close",
     "firn_release_current firn_release_history firn_release_next",
-    "firn_verify firn_replay",
+    "firn_history_digest firn_verify firn_replay",
     NULL};
 _Static_assert(sizeof askers / sizeof askers[0] + 1 == sizeof answers_asked / sizeof answers_asked[0],
                "each question has its line of names");
@@ -516,11 +535,13 @@ const char *const answers_not_asked[] = {
     "firn_digest_parse firn_digest_format firn_digest_short firn_time_format firn_time_parse firn_time_of_ns",
     NULL};
 
-char *answers_ask(firn_ledger *ledger, const char *url, bool any_ledger)
+char *answers_ask(firn_ledger *ledger, const char *url, unsigned left_out)
 {
-    paper p = {.ledger = ledger, .url = url, .any_ledger = any_ledger};
+    paper p = {.ledger = ledger, .url = url, .left_out = left_out, .capacity = TEXT_FIRST};
     firn_error err;
 
+    p.text = malloc(p.capacity);
+    assert_non_null(p.text);
     OK(err, firn_view_open(ledger, &p.view, &err));
     for (size_t i = 0; i < sizeof askers / sizeof askers[0]; i++) {
         say(&p, "%s\n", answers_asked[i]);

@@ -9,9 +9,16 @@
 
 #include "test/api/api.h"
 
-/** Asks everything. url: of the ledger. any_ledger: leaves out what is random in a ledger, the names of uploads, so
-   that ledgers can be compared that were written by different processes. The text is the caller's, from malloc(). */
-char *answers_ask(firn_ledger *ledger, const char *url, bool any_ledger);
+/** What is left out, so that ledgers can be compared that were written by different processes. */
+enum {
+    ANSWERS_ALL = 0,
+    ANSWERS_ANY_LEDGER = 1, /**< What is random in a ledger: the names of uploads. */
+    ANSWERS_ANY_LIFE = 2    /**< In which incarnation a record was written. */
+};
+
+/** Asks everything. url: of the ledger; NULL: it has none, and is not verified. The text is the caller's, from
+   malloc(). */
+char *answers_ask(firn_ledger *ledger, const char *url, unsigned left_out);
 
 /** Names of public functions that the questions call, a line each question, names apart by blanks; NULL ends them. */
 extern const char *const answers_asked[];

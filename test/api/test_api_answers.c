@@ -46,7 +46,7 @@ static void expect_same(const char *who, const char *want, const char *got)
 /* Asks a handle, and closes it. */
 static void ask_and_close(const char *who, const api_world *world, firn_ledger *ledger, const char *want)
 {
-    char *got = answers_ask(ledger, world->url, false);
+    char *got = answers_ask(ledger, world->url, ANSWERS_ALL);
     firn_error err;
 
     expect_same(who, want, got);
@@ -120,7 +120,7 @@ static pid_t start_asker(const api_world *world, int *out_go, int *out_answers)
         if (stat_of(ledger).merged_seq == 0) {
             _exit(2); /* It should read what the writer merged. */
         }
-        text = answers_ask(ledger, world->url, false);
+        text = answers_ask(ledger, world->url, ANSWERS_ALL);
         for (size_t at = 0, size = strlen(text); at < size;) {
             ssize_t wrote = write(answers[1], text + at, size - at);
 
@@ -156,7 +156,7 @@ static void test_folder(void **state)
     history_fill(world->ledger, &world->clock_ns, 0);
     history_fill(world->ledger, &world->clock_ns, 1);
     assert_true(stat_of(world->ledger).merged_seq > 0);
-    want = answers_ask(world->ledger, world->url, false);
+    want = answers_ask(world->ledger, world->url, ANSWERS_ALL);
     assert_int_equal(write(go, "", 1), 1);
     got = read_all(answers);
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -181,7 +181,7 @@ static void test_folder(void **state)
     ask_and_close("the index deleted", world, world->ledger, want);
     world->ledger = open_as(world, FIRN_OPEN_WRITE);
     assert_int_equal(stat_of(world->ledger).replayed_records, 0);
-    got = answers_ask(world->ledger, world->url, false);
+    got = answers_ask(world->ledger, world->url, ANSWERS_ALL);
     expect_same("the index built anew", want, got);
     free(got);
     free(want);
@@ -207,7 +207,7 @@ static void test_places(void **state)
     OK(err, firn_open(memory.url, &memory.options, &memory.ledger, &err));
     history_fill(memory.ledger, &memory.clock_ns, 0);
     history_fill(memory.ledger, &memory.clock_ns, 1);
-    want = answers_ask(memory.ledger, memory.url, true);
+    want = answers_ask(memory.ledger, memory.url, ANSWERS_ANY_LEDGER);
     OK(err, firn_close(memory.ledger, &err));
 
     history_fill(world->ledger, &world->clock_ns, 0);
@@ -227,7 +227,7 @@ static void test_places(void **state)
         (void)usleep(1000);
     }
     assert_int_equal(stat_of(world->ledger).was_clean, 0);
-    got = answers_ask(world->ledger, world->url, true);
+    got = answers_ask(world->ledger, world->url, ANSWERS_ANY_LEDGER);
     expect_same("killed", want, got);
     free(got);
     free(want);

@@ -19,7 +19,7 @@ import sys
 import tempfile
 
 HEADERS = ["format/body.h", "format/group.h", "format/kinds.h", "format/manifest.h", "format/positions.h",
-           "format/reach.h"]
+           "format/reach.h", "format/history.h"]
 # Enumerators with the prefix of a header that are not offsets in it.
 NOT_OFFSETS = re.compile(r"_(HEADER|MAX|MIN|NAMES|KEY|SPARSE|MAGIC_VALUE|MAGIC_TEXT)$|^FMT_MANIFEST_SIZE$")
 
@@ -82,7 +82,7 @@ def constants_in(root):
 def header_tables(root):
     """The layouts in the comments of the headers, in the order of the page: lists of (offset, size, field)."""
     tables = []
-    for name in ["record", "batch", "group", "segment", "manifest", "positions", "reach"]:
+    for name in ["record", "batch", "group", "segment", "manifest", "positions", "reach", "history"]:
         for line in (root / f"format/{name}.h").read_text().splitlines():
             if re.match(r" \*\s+offset\s+size\s+field", line):
                 tables.append([])
@@ -169,7 +169,7 @@ def main():
         else:
             complain(table, f"unknown marker {table.kind}")
     seen = sorted(table.kind for table in tables)
-    if seen.count("offsets") != 8 or "blocks" not in seen or "kinds" not in seen or seen.count("constants") != 3:
+    if seen.count("offsets") != 11 or "blocks" not in seen or "kinds" not in seen or seen.count("constants") != 4:
         problems.append(f"docs/format.md: tables are missing, there are {seen}")
     print("\n".join(problems) or f"{len(tables)} tables, {len(values)} constants")
     return 1 if problems else 0
