@@ -41,15 +41,38 @@ int64_t frn_posix_pwrite(int fd, const void *data, size_t size, uint64_t offset,
     return written < 0 ? -errno : written;
 }
 
+/* Opens a name that stands for a file and for nothing else: a folder of a ledger may come from a stranger, who put a
+   link, a pipe or a device there. A descriptor or -errno, ENOTSUP for such a thing. */
+static int open_regular(const frn_posix *posix, const char *name, int flags)
+{
+    struct stat facts;
+    int fd = TEMP_FAILURE_RETRY(openat(posix->folder, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+
+    if (fd < 0) {
+        return errno == ELOOP || errno == EISDIR || errno == ENXIO ? -ENOTSUP : -errno;
+    }
+    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+        (void)close(fd);
+        return -ENOTSUP;
+    }
+    /* With O_NONBLOCK, which kept the opening of a pipe from waiting, the ring would give up where it can wait. */
+    if (fcntl(fd, F_SETFL, flags & O_DIRECT) != 0) {
+        int failure = errno;
+
+        (void)close(fd);
+        return -failure;
+    }
+    return fd;
+}
+
 /* Opens name with O_DIRECT and makes sure that it is still the file behind fd: names move. A descriptor or -errno. */
 static int open_direct(const frn_posix *posix, const char *name, int fd, bool writable)
 {
     struct stat one, other;
-    int flags = (writable ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC;
-    int direct = TEMP_FAILURE_RETRY(openat(posix->folder, name, flags));
+    int direct = open_regular(posix, name, (writable ? O_RDWR : O_RDONLY) | O_DIRECT);
 
     if (direct < 0) {
-        return -errno;
+        return direct;
     }
     if (fstat(fd, &one) != 0 || fstat(direct, &other) != 0 || one.st_dev != other.st_dev ||
         one.st_ino != other.st_ino) {
@@ -88,7 +111,6 @@ firn_status frn_posix_open(frn_io *io, const char *name, unsigned flags, frn_fil
     const char *what = create ? "create" : "open";
     frn_posix_file *file;
     firn_status status = FIRN_OK;
-    int how;
 
     assert(strlen(name) <= FRN_IO_NAME_SIZE_MAX && strchr(name, '/') == NULL);
     if (writable && posix->read_only) {
@@ -103,10 +125,10 @@ firn_status frn_posix_open(frn_io *io, const char *name, unsigned flags, frn_fil
     memcpy(file->name, name, strlen(name) + 1);
     atomic_init(&file->direct_fd, FRN_POSIX_FD_NONE);
     atomic_init(&file->grew, create);
-    how = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0);
-    file->fd = TEMP_FAILURE_RETRY(openat(posix->folder, name, how, 0600));
+    file->fd = open_regular(posix, name, (writable ? O_RDWR : O_RDONLY) | (create ? O_CREAT | O_EXCL : 0));
     if (file->fd < 0) {
-        status = frn_fail_os(err, errno, "%s %s", what, name);
+        status = file->fd == -ENOTSUP ? frn_fail(err, FIRN_ECORRUPT, "%s %s: not a regular file", what, name)
+                                      : frn_fail_os(err, -file->fd, "%s %s", what, name);
         frn_free(posix->heap, file);
         return status;
     }
