@@ -255,6 +255,7 @@ struct frn_log {
     /* Fixed once open; a refresh of a log that is read changes them, and the manifest, under the list lock. */
     bool was_clean;
     firn_error damage; /**< Read-only with damage; else status FIRN_OK. */
+    uint64_t witness;  /**< Reading: the last seq that something proves to have been durable; behind damage as well. */
 };
 
 enum {

@@ -226,6 +226,11 @@ typedef struct firn_verify_options {
     void *finding_arg;
     firn_progress_fn progress; /**< May be NULL. */
     void *progress_arg;
+    /** Told what is not as a writer leaves it although no record suffers: bytes that a crash may have left so or that
+        have a second copy, files that do not belong there. Status FIRN_OK; text and place as of a finding. May be NULL.
+     */
+    firn_finding_fn note;
+    void *note_arg;
 } firn_verify_options;
 
 typedef struct firn_report {
@@ -248,6 +253,7 @@ typedef struct firn_report {
     uint64_t index_rows;   /**< Rows of it that were compared with those that the log gives. */
     uint64_t index_findings; /**< Of findings those of the index: the log alone cures them. */
     char index_note[128];    /**< Why the index on disk was not compared; "" if it was. */
+    uint64_t notes;          /**< Of a verification: what is told to its note function; no findings. */
 } firn_report;
 
 /**
