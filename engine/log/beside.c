@@ -86,7 +86,7 @@ static firn_status look_at_hints(beside *b, firn_error *err)
 
     for (int i = 0; i < 2; i++) {
         firn_status status = read_head(b, names[i], bytes, i == 0 ? FMT_POSITIONS_HEADER : sizeof bytes, &got, &why);
-        const uint8_t *ledger_id = i == 0 ? positions.ledger_id : reach.ledger_id;
+        const fmt_hint *hint = i == 0 ? &positions.hint : &reach.hint;
 
         if (status == FIRN_ENOMEM) {
             return frn_fail(err, status, "%s", why.text);
@@ -96,7 +96,7 @@ static firn_status look_at_hints(beside *b, firn_error *err)
             continue;
         }
         verdicts[i] = i == 0 ? fmt_positions_decode(bytes, got, &positions) : fmt_reach_decode(bytes, got, &reach);
-        if (verdicts[i] == FMT_OK && memcmp(ledger_id, b->log->ledger_id, FIRN_LEDGER_ID_SIZE) != 0) {
+        if (verdicts[i] == FMT_OK && memcmp(hint->ledger_id, b->log->ledger_id, FIRN_LEDGER_ID_SIZE) != 0) {
             verdicts[i] = FMT_PLACE;
         }
         if (got != 0 && verdicts[i] != FMT_OK && verdicts[i] != FMT_BLANK) {

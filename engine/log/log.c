@@ -388,7 +388,7 @@ static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, 
     if (status < 0) {
         return status;
     }
-    if (published && frn_positions_fit(log, &positions)) {
+    if (published && frn_hint_fits(log, &positions.hint)) {
         r.witness = positions.durable;
     }
     status = frn_recovery_scan(&r, err);
