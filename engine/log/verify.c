@@ -174,7 +174,8 @@ static firn_status take_group(struct verify *v, frn_segment *segment, const frn_
     return status;
 }
 
-/* The next offset behind a bad group where a header verifies that belongs to the history; end if none does. */
+/* The next offset behind a bad group where a header can be read, verifies, and belongs to the history; end if none
+   does. */
 static firn_status resync(frn_walk *walk, uint64_t offset, uint64_t end, uint64_t *out_offset, firn_error *err)
 {
     fmt_verdict verdict;
@@ -183,10 +184,11 @@ static firn_status resync(frn_walk *walk, uint64_t offset, uint64_t end, uint64_
 
     for (offset += walk->log->alignment; offset < end; offset += walk->log->alignment) {
         status = frn_walk_header(walk, offset, &verdict, &group, err);
-        if (status < 0) {
+        if (status < 0 && status != FIRN_EIO) {
             return status;
         }
-        if (verdict == FMT_OK && frn_recovery_owns(walk->log, group.incarnation, group.first_seq, group.next_seq)) {
+        if (status == FIRN_OK && verdict == FMT_OK &&
+            frn_recovery_owns(walk->log, group.incarnation, group.first_seq, group.next_seq)) {
             break;
         }
     }
@@ -210,10 +212,20 @@ static firn_status check_groups(struct verify *v, frn_segment *segment, uint64_t
         const uint8_t *data;
         size_t bad;
         uint64_t next, before = walk->bytes_read;
+        firn_error why;
 
-        status = frn_walk_group(walk, offset, &verdict, &group, &data, &bad, err);
+        status = frn_walk_group(walk, offset, &verdict, &group, &data, &bad, &why);
         v->report.bytes += walk->bytes_read - before;
+        if (status == FIRN_EIO) {
+            finding(v, &why, true);
+            v->chain = false;
+            status = resync(walk, offset, end, &offset, err);
+            continue;
+        }
         if (status < 0) {
+            if (err != NULL) {
+                *err = why;
+            }
             break;
         }
         if (verdict != FMT_OK) {

@@ -216,7 +216,8 @@ FIRN_API void firn_position(firn_ledger *ledger, firn_cursor *out_cursor);
  */
 FIRN_API FIRN_NODISCARD firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, firn_error *err);
 
-/** One finding of a verification; text and place are in the error. Those of the log come in its order. Those of the
+/** One finding of a verification; text and place are in the error, whose status is FIRN_ECORRUPT, or FIRN_EIO of what
+    cannot be read. Those of the log come in its order. Those of the
     index on disk have FIRN_DETAIL_INDEX; their offset is that in the index file, or 0 if no place in it is meant. */
 typedef void (*firn_finding_fn)(void *arg, const firn_error *finding);
 
