@@ -18,18 +18,14 @@
 #ifndef FMT_POSITIONS_H
 #define FMT_POSITIONS_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "firn/types.h"
-#include "format/verdict.h"
+#include "format/hint.h"
 
 enum {
-    FMT_POSITIONS_MAGIC = 0,
-    FMT_POSITIONS_CRC = 8,
-    FMT_POSITIONS_VERSION = 12,
-    FMT_POSITIONS_LEDGER_ID = 16,
-    FMT_POSITIONS_INCARNATION = 32,
+    FMT_POSITIONS_MAGIC = FMT_HINT_MAGIC,
+    FMT_POSITIONS_CRC = FMT_HINT_CRC,
+    FMT_POSITIONS_VERSION = FMT_HINT_VERSION,
+    FMT_POSITIONS_LEDGER_ID = FMT_HINT_LEDGER_ID,
+    FMT_POSITIONS_INCARNATION = FMT_HINT_INCARNATION,
     FMT_POSITIONS_DURABLE = 40,
     FMT_POSITIONS_SEGMENT = 48,
     FMT_POSITIONS_OFFSET = 56,
@@ -38,11 +34,11 @@ enum {
 
 #define FMT_POSITIONS_MAGIC_TEXT "firn.pos"
 
-_Static_assert(FMT_POSITIONS_HEADER == FMT_POSITIONS_OFFSET + 8, "positions have a hole");
+_Static_assert((int)FMT_POSITIONS_DURABLE == (int)FMT_HINT_HEADER && FMT_POSITIONS_HEADER == FMT_POSITIONS_OFFSET + 8,
+               "positions have a hole");
 
 typedef struct fmt_positions {
-    uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
-    uint64_t incarnation;
+    fmt_hint hint; /**< Whose word it is. */
     uint64_t durable;
     uint64_t segment;
     uint64_t offset;

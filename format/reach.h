@@ -23,18 +23,14 @@
 #ifndef FMT_REACH_H
 #define FMT_REACH_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "firn/types.h"
-#include "format/verdict.h"
+#include "format/hint.h"
 
 enum {
-    FMT_REACH_MAGIC = 0,
-    FMT_REACH_CRC = 8,
-    FMT_REACH_VERSION = 12,
-    FMT_REACH_LEDGER_ID = 16,
-    FMT_REACH_INCARNATION = 32,
+    FMT_REACH_MAGIC = FMT_HINT_MAGIC,
+    FMT_REACH_CRC = FMT_HINT_CRC,
+    FMT_REACH_VERSION = FMT_HINT_VERSION,
+    FMT_REACH_LEDGER_ID = FMT_HINT_LEDGER_ID,
+    FMT_REACH_INCARNATION = FMT_HINT_INCARNATION,
     FMT_REACH_SEGMENT = 40,
     FMT_REACH_OFFSET = 48,
     FMT_REACH_KNOWN_SEGMENT = 56,
@@ -48,11 +44,11 @@ enum {
 
 #define FMT_REACH_MAGIC_TEXT "firn.rch"
 
-_Static_assert(FMT_REACH_HEADER == FMT_REACH_RESERVED + 4, "the reach has a hole");
+_Static_assert((int)FMT_REACH_SEGMENT == (int)FMT_HINT_HEADER && FMT_REACH_HEADER == FMT_REACH_RESERVED + 4,
+               "the reach has a hole");
 
 typedef struct fmt_reach {
-    uint8_t ledger_id[FIRN_LEDGER_ID_SIZE];
-    uint64_t incarnation;
+    fmt_hint hint; /**< Whose word it is. */
     uint64_t segment;
     uint64_t offset;
     uint64_t known_segment;

@@ -17,6 +17,8 @@ int tool_cmd_verify(tool_call *call)
         .finding_arg = &run,
         .progress = tool_progress_step,
         .progress_arg = &run.progress,
+        .note = tool_report_note,
+        .note_arg = &run,
     };
     firn_error err;
     firn_status status;

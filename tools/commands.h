@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "firn.h"
 #include "tools/table.h"
 
 enum {
@@ -30,6 +31,7 @@ typedef struct tool_call {
     int given_count;
     char **operands;
     int operands_count;
+    firn_error *damage; /**< Filled in by who opens for reading a ledger that ends early. May be NULL. */
 } tool_call;
 
 int tool_cmd_init(tool_call *call);

@@ -96,11 +96,17 @@ firn_status tool_open_with(const tool_call *call, firn_options *options, firn_le
 firn_status tool_open_read(const tool_call *call, firn_ledger **out_ledger, firn_error *err)
 {
     firn_options options;
+    firn_stats stats = {.struct_size = sizeof stats};
     firn_status status = tool_open_options(call, FIRN_OPEN_READ, &options, err);
 
     if (status < 0)
         return status;
     /* Whoever reads what is printed may be slow; there is no writer in this process that a view could burden. */
     options.view_age_max_ns = UINT64_MAX;
-    return tool_open_with(call, &options, out_ledger, err);
+    status = tool_open_with(call, &options, out_ledger, err);
+    if (status == FIRN_OK && call->damage != NULL) {
+        status = firn_stat(*out_ledger, &stats, err);
+        *call->damage = stats.damage;
+    }
+    return status;
 }

@@ -14,7 +14,7 @@ firn_status tool_open_options(const tool_call *call, firn_open_mode mode, firn_o
 firn_status tool_open_with(const tool_call *call, firn_options *options, firn_ledger **out_ledger,
                            firn_error *err) FIRN_NODISCARD;
 
-/** Both, for commands that only read. */
+/** Both, for commands that only read. What is readable may end before damage, which goes to call->damage. */
 firn_status tool_open_read(const tool_call *call, firn_ledger **out_ledger, firn_error *err) FIRN_NODISCARD;
 
 /** "uring", "direct-dsync" and the like, as the options spell them. */

@@ -69,6 +69,7 @@ void tool_report_print(const tool_call *call, const firn_report *report, const c
     tool_json_map(json);
     tool_json_bool_of(json, "good", good);
     tool_json_number_of(json, "findings", report->findings);
+    tool_json_number_of(json, "notes", report->notes);
     tool_json_number_of(json, "segments", report->segments);
     tool_json_number_of(json, "groups", report->groups);
     tool_json_number_of(json, "batches", report->batches);
@@ -89,28 +90,38 @@ void tool_report_print(const tool_call *call, const firn_report *report, const c
     tool_json_free(json);
 }
 
-void tool_report_finding(void *arg, const firn_error *finding)
+/* One line: a finding or a note. */
+static void print_place(tool_findings *run, const char *kind, const firn_error *place)
 {
-    tool_findings *run = arg;
     tool_json *json;
 
     tool_progress_stop(&run->progress);
     if (!run->call->json) {
-        printf("finding: %s\n", finding->text);
+        printf("%s: %s\n", kind, place->text);
         return;
     }
     json = tool_json_new(stdout, false);
     tool_json_map(json);
-    tool_json_key(json, "finding");
+    tool_json_key(json, kind);
     tool_json_map(json);
-    tool_json_text_of(json, "status", firn_status_name(finding->status));
-    tool_json_text_of(json, "message", finding->text);
-    tool_json_number_of(json, "detail", finding->detail);
-    tool_json_number_of(json, "segment", finding->segment);
-    tool_json_number_of(json, "offset", finding->offset);
-    tool_json_number_of(json, "seq", finding->seq);
+    tool_json_text_of(json, "status", firn_status_name(place->status));
+    tool_json_text_of(json, "message", place->text);
+    tool_json_number_of(json, "detail", place->detail);
+    tool_json_number_of(json, "segment", place->segment);
+    tool_json_number_of(json, "offset", place->offset);
+    tool_json_number_of(json, "seq", place->seq);
     tool_json_map_end(json);
     tool_json_map_end(json);
     tool_json_write(json);
     tool_json_free(json);
+}
+
+void tool_report_finding(void *arg, const firn_error *finding)
+{
+    print_place(arg, "finding", finding);
+}
+
+void tool_report_note(void *arg, const firn_error *note)
+{
+    print_place(arg, "note", note);
 }

@@ -306,7 +306,8 @@ const tool_command tool_commands[] = {
     {"verify", "check every byte of a ledger", "", 0, 0,
      "Reads every byte that carries meaning and checks it, also in ledgers that cannot be opened. Each finding names "
      "segment, offset and seq, or table and key of a row of the index on disk. Changes nothing. Exit code 1 if there "
-     "are findings. Findings of the index alone are cured by replay and the next command that writes.",
+     "are findings. Findings of the index alone are cured by replay and the next command that writes. Notes tell what "
+     "is not as a writer leaves it although no record suffers.",
      tool_no_options, verify_examples, tool_cmd_verify},
     {"bench", "measure this disk and the engine on it", "[CASE...]", 0, -1,
      "Runs cases, each in a fresh ledger, and tells rate, latencies (p50, p90, p99, p99.9, max), CPU time, bytes "

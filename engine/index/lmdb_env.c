@@ -317,6 +317,10 @@ firn_status frn_lmdb_distrust_check(const char *folder, firn_error *err)
     if (fd >= 0) {
         size = pread(fd, why, sizeof why - 1, 0);
         why[size > 0 ? size : 0] = '\0';
+        /* Whoever wrote it: it goes to terminals. */
+        for (char *at = why; *at != '\0'; at++) {
+            *at = (unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at;
+        }
         (void)close(fd);
     }
     return frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_INDEX, "damage was met before: %s", why);

@@ -208,6 +208,8 @@ static firn_status verify_all(verification *verify, const frn_ledger_seam *seam,
     firn_verify_options inner = {.struct_size = sizeof inner,
                                  .finding = take_finding,
                                  .finding_arg = verify,
+                                 .note = verify->options.note,
+                                 .note_arg = verify->options.note_arg,
                                  .progress = verify->options.progress,
                                  .progress_arg = verify->options.progress_arg};
     firn_status status = index_pin(verify, seam, err);

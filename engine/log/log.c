@@ -388,7 +388,7 @@ static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, 
     if (status < 0) {
         return status;
     }
-    if (published && frn_positions_fit(log, &positions)) {
+    if (published && frn_hint_fits(log, &positions.hint)) {
         r.witness = positions.durable;
     }
     status = frn_recovery_scan(&r, err);
@@ -400,10 +400,19 @@ static firn_status look(frn_log *log, bool live, frn_manifest_found *out_found, 
             durable = r.witness < durable ? r.witness : durable;
         }
         take_positions(log, &r, durable);
-        *out_tail_bytes = live ? 0 : r.cut_bytes;
+        log->witness = r.witness;
+        *out_tail_bytes = live || r.damage.status < 0 ? 0 : r.cut_bytes;
     }
     frn_recovery_done(&r);
     return status;
+}
+
+/* Whether two looks at a log under its writer met the same damage. What the first found to be durable and not there was
+   to be seen by the second, if it was ever written. */
+static bool still_damaged(const firn_error *before, const firn_error *damage)
+{
+    return damage->status < 0 && before->status == damage->status && before->detail == damage->detail &&
+           before->segment == damage->segment && before->offset == damage->offset && before->seq == damage->seq;
 }
 
 /* Whether a writer came, and perhaps went, since look() read the manifest: it changes nothing before the manifest. */
@@ -433,6 +442,7 @@ firn_status frn_log_look(frn_heap *heap, frn_io *io, const frn_log_options *opti
                          frn_manifest_found *out_found, bool *out_live, uint64_t *out_tail_bytes, firn_error *err)
 {
     frn_log *log = log_new(heap, io, options);
+    firn_error before = {0};
     bool again = true;
     firn_status status;
 
@@ -441,13 +451,15 @@ firn_status frn_log_look(frn_heap *heap, frn_io *io, const frn_log_options *opti
     }
     status = frn_manifest_alloc(log, err);
     for (int i = 0; i < LIVE_TRIES && status == FIRN_OK && again; i++) {
+        before = log->damage;
+        log->damage.status = FIRN_OK;
         segments_free(log, &log->segments);
         status = has_writer(io, out_live, err);
         if (status < 0) {
             break;
         }
         status = look(log, *out_live, out_found, out_tail_bytes, &again, err);
-        again = again || (!*out_live && overtaken(log));
+        again = (again && !still_damaged(&before, &log->damage)) || (!*out_live && overtaken(log));
         status = again && i + 1 < LIVE_TRIES ? FIRN_OK : status;
     }
     if (status == FIRN_OK && again) {

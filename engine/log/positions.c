@@ -41,7 +41,7 @@ static void give_up(frn_log *log, const firn_error *why)
 /* Writes the positions of this moment, if they are others than those written last. Publisher only. */
 static void publish(frn_log *log)
 {
-    fmt_positions positions = {.incarnation = frn_log_incarnation(log)};
+    fmt_positions positions = {.hint.incarnation = frn_log_incarnation(log)};
     uint8_t bytes[FMT_POSITIONS_HEADER];
     firn_error err;
 
@@ -54,7 +54,7 @@ static void publish(frn_log *log)
     if (log->publish.file == NULL) {
         return;
     }
-    memcpy(positions.ledger_id, log->ledger_id, sizeof positions.ledger_id);
+    memcpy(positions.hint.ledger_id, log->ledger_id, sizeof positions.hint.ledger_id);
     fmt_positions_encode(bytes, &positions);
     if (log->io->ops->write(log->publish.file, bytes, sizeof bytes, 0, &err) < 0) {
         give_up(log, &err);

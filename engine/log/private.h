@@ -255,6 +255,7 @@ struct frn_log {
     /* Fixed once open; a refresh of a log that is read changes them, and the manifest, under the list lock. */
     bool was_clean;
     firn_error damage; /**< Read-only with damage; else status FIRN_OK. */
+    uint64_t witness;  /**< Reading: the last seq that something proves to have been durable; behind damage as well. */
 };
 
 enum {
@@ -378,8 +379,8 @@ void frn_publish_stop(frn_log *log);
 void frn_publish_drop(frn_log *log);
 /** Reads what a writer published; *file is opened if it is NULL. False: there is nothing good to read. */
 bool frn_positions_read(frn_io *io, frn_file **file, fmt_positions *out_positions);
-/** Whether positions are of the ledger and the incarnation that the manifest ends with. */
-bool frn_positions_fit(const frn_log *log, const fmt_positions *positions);
+/** Whether it is the word of the ledger and the incarnation that the manifest ends with. */
+bool frn_hint_fits(const frn_log *log, const fmt_hint *hint);
 
 /* refresh.c. */
 

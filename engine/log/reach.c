@@ -93,8 +93,8 @@ static void take(frn_log *log, uint64_t number, uint64_t offset)
 
 static void encode(frn_log *log, fmt_reach *reach)
 {
-    reach->incarnation = log->manifest.incarnations[log->manifest.incarnations_count - 1].number;
-    memcpy(reach->ledger_id, log->ledger_id, sizeof reach->ledger_id);
+    reach->hint.incarnation = log->manifest.incarnations[log->manifest.incarnations_count - 1].number;
+    memcpy(reach->hint.ledger_id, log->ledger_id, sizeof reach->hint.ledger_id);
     reach->known_segment = log->durable_segment;
     reach->known_offset = log->durable_offset;
     reach->known_next_seq = atomic_load_explicit(&log->durable, memory_order_relaxed) + 1;
@@ -233,6 +233,5 @@ bool frn_reach_read(frn_log *log, fmt_reach *out_reach)
         ops->file_close(file);
     }
     frn_free(log->heap, bytes);
-    return good && memcmp(out_reach->ledger_id, log->ledger_id, sizeof out_reach->ledger_id) == 0 &&
-           out_reach->incarnation == log->manifest.incarnations[log->manifest.incarnations_count - 1].number;
+    return good && frn_hint_fits(log, &out_reach->hint);
 }

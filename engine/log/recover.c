@@ -43,8 +43,7 @@ const fmt_incarnation *frn_recovery_incarnation(const frn_log *log, uint64_t num
     return NULL;
 }
 
-/* Whether an incarnation owns [first_seq, next_seq). */
-static bool owns(const frn_log *log, uint64_t incarnation, uint64_t first_seq, uint64_t next_seq)
+bool frn_recovery_owns(const frn_log *log, uint64_t incarnation, uint64_t first_seq, uint64_t next_seq)
 {
     const fmt_incarnation *found = frn_recovery_incarnation(log, incarnation);
     const fmt_incarnation *end = log->manifest.incarnations + log->manifest.incarnations_count;
@@ -53,6 +52,12 @@ static bool owns(const frn_log *log, uint64_t incarnation, uint64_t first_seq, u
         return false;
     }
     return found + 1 == end || next_seq <= found[1].first_seq;
+}
+
+bool frn_recovery_header_fits(const frn_log *log, const fmt_segment *header, uint64_t number)
+{
+    return memcmp(header->ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0 && header->number == number &&
+           header->alignment == log->alignment && frn_recovery_incarnation(log, header->incarnation) != NULL;
 }
 
 static uint64_t current_incarnation(const frn_log *log)
@@ -72,12 +77,15 @@ static uint64_t end_of(const frn_recovery *r)
     return r->expected - 1;
 }
 
-/* Remembers where the walk could not go on, preferring the place that tells most. */
+/* Remembers where the walk could not go on, preferring the place that tells most. A good group that does not follow
+   tells nothing of its own place: what lies before it is missing. */
 static void stop_at(frn_recovery *r, uint64_t number, uint64_t offset, fmt_verdict verdict, bool progressed)
 {
     bool vague = r->stop.number == 0 || r->stop.verdict == FMT_BLANK || r->stop.verdict == FMT_SHORT;
 
-    if (progressed || (vague && verdict != FMT_BLANK && verdict != FMT_SHORT) || r->stop.number == 0) {
+    bool telling = verdict != FMT_BLANK && verdict != FMT_SHORT && verdict != FMT_ORDER;
+
+    if (progressed || (vague && telling) || r->stop.number == 0) {
         r->stop.number = number;
         r->stop.offset = offset;
         r->stop.verdict = verdict;
@@ -110,8 +118,14 @@ static uint64_t reach_end(const frn_recovery *r)
     return r->walk.number == reach->segment && reach->offset < r->walk.end ? reach->offset : r->walk.end;
 }
 
+static bool all_zero(const uint8_t *data, size_t size)
+{
+    return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
+}
+
 /* Searches [offset, end) of the segment that the walk is in for groups that verify by themselves. incarnation 0: any of
-   the history. Returns how many were found. */
+   the history. Returns how many were found. Of the current incarnation's segments, which were zeros before they were
+   written to, everything else looks written. */
 static firn_status search_witnesses(frn_recovery *r, uint64_t offset, uint64_t incarnation, unsigned *out_found,
                                     firn_error *err)
 {
@@ -125,12 +139,17 @@ static firn_status search_witnesses(frn_recovery *r, uint64_t offset, uint64_t i
         const uint8_t *data;
         fmt_group group;
 
-        status = frn_walk_bytes(walk, offset, FMT_GROUP_HEADER, &data, err);
+        size_t size = walk->end - offset < r->log->alignment ? FMT_GROUP_HEADER : r->log->alignment;
+
+        status = frn_walk_bytes(walk, offset, size, &data, err);
         if (status < 0) {
             return status;
         }
         if (data == NULL) {
             break;
+        }
+        if (incarnation != 0 && !all_zero(data, size)) {
+            end = offset + r->log->alignment > end ? offset + r->log->alignment : end;
         }
         if (fmt_get32(data + FMT_GROUP_MAGIC) != FMT_GROUP_MAGIC_VALUE ||
             fmt_get64(data + FMT_GROUP_SEGMENT) != walk->number) {
@@ -141,8 +160,6 @@ static firn_status search_witnesses(frn_recovery *r, uint64_t offset, uint64_t i
                              : frn_recovery_incarnation(r->log, group.incarnation) == NULL) {
             continue;
         }
-        /* It was meant to stand here: what follows is about this place, whole or not. */
-        end = end > offset + r->log->alignment ? end : offset + r->log->alignment;
         if (fmt_group_decode(data, FMT_GROUP_HEADER, fmt_salt(r->log->ledger_id, walk->number, group.incarnation),
                              offset, walk->number, group.incarnation, &group) != FMT_OK) {
             continue;
@@ -173,7 +190,8 @@ static firn_status pass_known(frn_recovery *r, frn_segment *segment, uint64_t *o
     *out_offset = log->alignment;
     if (!r->reach_known || reach->known_segment != segment->number || reach->known_offset <= log->alignment ||
         reach->known_offset > r->walk.end || reach->known_offset % log->alignment != 0 ||
-        reach->known_next_seq <= r->expected || !owns(log, segment->incarnation, r->expected, reach->known_next_seq)) {
+        reach->known_next_seq <= r->expected ||
+        !frn_recovery_owns(log, segment->incarnation, r->expected, reach->known_next_seq)) {
         return FIRN_OK;
     }
     r->walk.window = log->alignment;
@@ -218,7 +236,7 @@ static firn_status walk_groups(frn_recovery *r, frn_segment *segment, firn_error
             return status;
         }
         if (verdict == FMT_OK && (group.first_seq != r->expected || group.prev_crc != r->last_crc ||
-                                  !owns(log, group.incarnation, group.first_seq, group.next_seq))) {
+                                  !frn_recovery_owns(log, group.incarnation, group.first_seq, group.next_seq))) {
             verdict = FMT_ORDER;
         }
         if (verdict != FMT_OK) {
@@ -269,7 +287,7 @@ static firn_status take_footer(frn_recovery *r, frn_segment *segment, bool *out_
         testify(r, footer.next_seq - 1);
     }
     if (footer.first_seq != r->expected || footer.prev_crc != r->last_crc ||
-        !owns(log, footer.incarnation, footer.first_seq, footer.next_seq)) {
+        !frn_recovery_owns(log, footer.incarnation, footer.first_seq, footer.next_seq)) {
         stop_at(r, segment->number, log->alignment, FMT_ORDER, false);
         segment->sealed = footer.groups == 0;
         *out_taken = segment->sealed;
@@ -317,8 +335,7 @@ static firn_status judge_header(frn_recovery *r, frn_file *file, uint64_t number
         return frn_place(err, status, number, 0, 0);
     }
     verdict = fmt_segment_decode(bytes, got, out_header);
-    if (verdict == FMT_OK && (memcmp(out_header->ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) != 0 ||
-                              out_header->number != number || out_header->alignment != log->alignment)) {
+    if (verdict == FMT_OK && !frn_recovery_header_fits(log, out_header, number)) {
         verdict = FMT_PLACE;
     }
     if (verdict != FMT_OK && verdict != FMT_NEWER && verdict != FMT_PLACE) {
@@ -332,6 +349,9 @@ static firn_status judge_header(frn_recovery *r, frn_file *file, uint64_t number
         }
     }
     *out_action = frn_recovery_decide(FRN_PLACE_HEADER, verdict, found > 0);
+    if (*out_action == FRN_ACTION_UNUSED && r->stop.number == 0) {
+        stop_at(r, number, log->alignment, verdict, false);
+    }
     if (*out_action == FRN_ACTION_DAMAGE && r->damage.status == FIRN_OK) {
         (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT,
                               verdict == FMT_PLACE ? FIRN_DETAIL_SEGMENT_FOREIGN : FIRN_DETAIL_SEGMENT_HEADER,
@@ -432,6 +452,9 @@ static firn_status visit_segment(frn_recovery *r, uint64_t number, firn_error *e
         bool witness = !(log->manifest.clean && r->expected > log->manifest.durable);
 
         r->missing++;
+        if (r->stop.number == 0) {
+            stop_at(r, number, log->alignment, FMT_SHORT, false);
+        }
         if (frn_recovery_decide(FRN_PLACE_FILE, FMT_SHORT, witness) == FRN_ACTION_DAMAGE &&
             r->damage.status == FIRN_OK) {
             (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_SEGMENT_MISSING,
@@ -473,53 +496,63 @@ static void list_file(void *arg, const char *name, uint64_t size)
     }
 }
 
-/* An unnamed file with a good header and a number above all that the manifest knows proves that the manifest is old;
-   one of a later version is not for this build to remove. */
-static firn_status visit_orphans(frn_recovery *r, firn_error *err)
+/* What a file that the manifest does not name may be. A good header under a number above all that the manifest knows
+   proves that the manifest is old; one of a later version is not for this build to remove, nor is one of another
+   ledger or number, which no crash puts there. All else is left over. */
+static firn_status judge_orphan(frn_recovery *r, uint64_t number, const uint8_t *bytes, size_t size, firn_error *err)
 {
     frn_log *log = r->log;
-    struct listing listing = {.r = r, .status = FIRN_OK, .err = err};
-    firn_status status;
+    fmt_segment header;
+    fmt_verdict verdict = fmt_segment_decode(bytes, size, &header);
 
-    status = log->io->ops->list(log->io, list_file, &listing, err);
-    if (status < 0 || listing.status < 0) {
-        return status < 0 ? status : listing.status;
+    if (verdict == FMT_NEWER && memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0) {
+        return newer(number, &header, err);
     }
-    for (size_t i = 0; i < r->orphans.count; i++) {
+    if ((verdict != FMT_OK && verdict != FMT_NEWER) || r->damage.status < 0) {
+        return FIRN_OK;
+    }
+    if (memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) != 0 || header.number != number) {
+        (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_SEGMENT_FOREIGN,
+                              "segment %" PRIu64 ", which the manifest does not name: header: %s", number,
+                              fmt_verdict_text(FMT_PLACE));
+    } else if (number > log->manifest.segment_highest) {
+        (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
+                              "manifest: older than segment %" PRIu64 ", which it does not name", number);
+    } else {
+        return FIRN_OK;
+    }
+    (void)frn_place(&r->damage, FIRN_ECORRUPT, number, 0, r->expected);
+    return FIRN_OK;
+}
+
+static firn_status visit_orphans(frn_recovery *r, firn_error *err)
+{
+    const frn_io_ops *ops = r->log->io->ops;
+    struct listing listing = {.r = r, .status = FIRN_OK, .err = err};
+    firn_status status = ops->list(r->log->io, list_file, &listing, err);
+
+    if (status == FIRN_OK) {
+        status = listing.status;
+    }
+    for (size_t i = 0; i < r->orphans.count && status == FIRN_OK; i++) {
         char name[FRN_SEGMENT_NAME_SIZE];
         uint8_t bytes[FMT_ALIGNMENT_MIN]; /* A later version's header may be longer than ours. */
-        fmt_segment header;
-        fmt_verdict verdict;
         frn_file *file = NULL;
         size_t got = 0;
 
-        if (r->orphans.at[i] <= log->manifest.segment_highest) {
-            continue;
-        }
         frn_segment_name(r->orphans.at[i], name);
-        status = log->io->ops->open(log->io, name, 0, &file, err);
+        status = ops->open(r->log->io, name, 0, &file, err);
         if (status == FIRN_OK) {
-            status = log->io->ops->read(file, bytes, sizeof bytes, 0, &got, err);
-            log->io->ops->file_close(file);
+            status = ops->read(file, bytes, sizeof bytes, 0, &got, err);
+            ops->file_close(file);
         }
-        if (status == FIRN_ENOTFOUND) {
-            continue; /* A writer at work gave it another name, or gave it up. */
-        }
-        if (status < 0) {
-            return status;
-        }
-        verdict = fmt_segment_decode(bytes, got, &header);
-        if (verdict == FMT_NEWER && memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0) {
-            return newer(r->orphans.at[i], &header, err);
-        }
-        if (verdict == FMT_OK && memcmp(header.ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0 &&
-            header.number == r->orphans.at[i] && r->damage.status == FIRN_OK) {
-            (void)frn_fail_detail(&r->damage, FIRN_ECORRUPT, FIRN_DETAIL_MANIFEST,
-                                  "manifest: older than segment %" PRIu64 ", which it does not name", header.number);
-            (void)frn_place(&r->damage, FIRN_ECORRUPT, header.number, 0, r->expected);
+        if (status == FIRN_OK) {
+            status = judge_orphan(r, r->orphans.at[i], bytes, got, err);
+        } else if (status == FIRN_ENOTFOUND) {
+            status = FIRN_OK; /* A writer at work gave it another name, or gave it up. */
         }
     }
-    return FIRN_OK;
+    return status;
 }
 
 /* ---- the verdict on the whole ---- */
@@ -548,11 +581,17 @@ static void check_clean(frn_recovery *r)
 
 static void judge_end(frn_recovery *r)
 {
+    const frn_segments *segments = &r->log->segments;
+    const frn_segment *last = segments->count > 0 ? segments->at[segments->count - 1] : NULL;
     frn_recovery_action action;
     char name[FRN_SEGMENT_NAME_SIZE];
 
     if (r->log->manifest.clean) {
         check_clean(r);
+    }
+    if (r->stop.number == 0 && last != NULL) {
+        /* Every segment that is named was sealed. */
+        stop_at(r, last->number, last->end_offset, FMT_BLANK, false);
     }
     action = frn_recovery_decide(FRN_PLACE_GROUP, FMT_CHECKSUM, r->witness >= r->expected);
     if (action == FRN_ACTION_DAMAGE && r->damage.status == FIRN_OK) {
@@ -573,7 +612,7 @@ static void hear_witness(frn_recovery *r)
 
     if (options->witness != NULL) {
         options->witness(options->witness_arg, r->log->ledger_id, &seq, &incarnation);
-        if (seq > 0 && seq < UINT64_MAX && owns(r->log, incarnation, seq, seq + 1)) {
+        if (seq > 0 && seq < UINT64_MAX && frn_recovery_owns(r->log, incarnation, seq, seq + 1)) {
             testify(r, seq);
         }
     }

@@ -45,6 +45,10 @@ void frn_recovery_done(frn_recovery *r);
 
 /** The entry of an incarnation in the history, or NULL. */
 const fmt_incarnation *frn_recovery_incarnation(const frn_log *log, uint64_t number);
+/** Whether an incarnation owns [first_seq, next_seq). */
+bool frn_recovery_owns(const frn_log *log, uint64_t incarnation, uint64_t first_seq, uint64_t next_seq);
+/** Whether a good header is one of this log's own, under its own number. */
+bool frn_recovery_header_fits(const frn_log *log, const fmt_segment *header, uint64_t number);
 firn_status frn_recovery_number(frn_log *log, frn_numbers *numbers, uint64_t number, firn_error *err) FIRN_NODISCARD;
 
 /** Makes what a scan found the truth: settles the tail, raises the incarnation if need be, rewrites the manifest, makes
@@ -53,6 +57,11 @@ firn_status frn_recovery_settle(frn_recovery *r, const frn_manifest_found *found
 
 /** Syncs the files that hold an unclean tail: what was read of it past the cache cannot be lost any more. */
 firn_status frn_recovery_sync(frn_recovery *r, firn_error *err) FIRN_NODISCARD;
+
+/** Tells what lies beside the segments with records and is not as a writer leaves it: slots of the manifest, positions
+    and reach, files without records, names that do not belong there. Of a log that nobody writes. */
+firn_status frn_log_beside(frn_log *log, const frn_manifest_found *found, firn_finding_fn note, void *note_arg,
+                           firn_error *err) FIRN_NODISCARD;
 
 /** Opens a log for reading, and tells what verify wants to know beyond that. */
 firn_status frn_log_look(frn_heap *heap, frn_io *io, const frn_log_options *options, frn_log **out_log,

@@ -295,7 +295,7 @@ firn_status frn_log_refresh(frn_log *log, uint64_t *out_durable, firn_error *err
     if (is_written(log)) {
         log->refresh.at_rest = false;
         if (frn_positions_read(log->io, &log->refresh.positions_file, &positions) &&
-            frn_positions_fit(log, &positions)) {
+            frn_hint_fits(log, &positions.hint)) {
             reached = positions.durable <= durable;
             if (!reached) {
                 status = walk_on(log, positions.durable, &reached, err);

@@ -86,10 +86,10 @@ uint64_t frn_log_incarnation_of(frn_log *log, uint64_t seq)
     return number;
 }
 
-bool frn_positions_fit(const frn_log *log, const fmt_positions *positions)
+bool frn_hint_fits(const frn_log *log, const fmt_hint *hint)
 {
-    return memcmp(positions->ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0 &&
-           positions->incarnation == log->manifest.incarnations[log->manifest.incarnations_count - 1].number;
+    return memcmp(hint->ledger_id, log->ledger_id, FIRN_LEDGER_ID_SIZE) == 0 &&
+           hint->incarnation == log->manifest.incarnations[log->manifest.incarnations_count - 1].number;
 }
 
 firn_status frn_log_cursor_check(frn_log *log, const firn_cursor *cursor, firn_error *err)

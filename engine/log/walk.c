@@ -41,7 +41,9 @@ void frn_walk_enter(frn_walk *walk, frn_file *file, uint64_t number, uint64_t in
 firn_status frn_walk_bytes(frn_walk *walk, uint64_t offset, size_t size, const uint8_t **out_data, firn_error *err)
 {
     const frn_io_ops *ops = walk->log->io->ops;
-    size_t wanted;
+    firn_status (*read)(frn_file *, void *, size_t, uint64_t, size_t *, firn_error *) =
+        walk->device ? ops->read_device : ops->read;
+    size_t wanted, needed;
     firn_status status;
 
     *out_data = NULL;
@@ -65,8 +67,12 @@ firn_status frn_walk_bytes(frn_walk *walk, uint64_t offset, size_t size, const u
         wanted = walk->end - offset < wanted ? (size_t)(walk->end - offset) : wanted;
         walk->at = offset;
         walk->filled = 0;
-        status =
-            (walk->device ? ops->read_device : ops->read)(walk->file, walk->buffer, wanted, offset, &walk->filled, err);
+        status = read(walk->file, walk->buffer, wanted, offset, &walk->filled, err);
+        needed = (size_t)frn_align_up(size, walk->log->alignment);
+        if (status == FIRN_EIO && wanted > needed) {
+            /* A place behind may be unreadable, and what is asked for may not. */
+            status = read(walk->file, walk->buffer, needed, offset, &walk->filled, err);
+        }
         if (status < 0) {
             walk->filled = 0;
             return frn_place(err, status, walk->number, offset, 0);

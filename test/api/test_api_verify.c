@@ -211,6 +211,42 @@ static void count_finding(void *arg, const firn_error *finding)
     ++*(unsigned *)arg;
 }
 
+static void keep_note(void *arg, const firn_error *note)
+{
+    *(firn_error *)arg = *note;
+}
+
+/* One slot of the manifest decays: a note and no finding, for the other one holds all of it; the next writer mends it.
+ */
+static void test_note(void **state)
+{
+    api_world *world = *state;
+    firn_error note = {.status = FIRN_ECORRUPT}, err;
+    firn_verify_options options = {.struct_size = sizeof options, .note = keep_note, .note_arg = &note};
+    firn_report report = {.struct_size = sizeof report};
+    char path[300];
+    int fd;
+
+    fill(world, 5);
+    api_close(world);
+    (void)snprintf(path, sizeof path, "%s/manifest.0", world->folder);
+    fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "x", 1, 100), 1);
+    assert_int_equal(close(fd), 0);
+    OK(err, firn_verify(world->url, &options, &report, &err));
+    assert_int_equal(report.findings, 0);
+    assert_int_equal(report.notes, 1);
+    assert_int_equal(note.status, FIRN_OK);
+    assert_int_equal(note.detail, FIRN_DETAIL_MANIFEST);
+    assert_string_equal(note.text, "manifest.0: checksum mismatch; the other slot holds all of it");
+    api_open(world);
+    api_close(world);
+    OK(err, firn_verify(world->url, NULL, &report, &err));
+    assert_int_equal(report.notes, 0);
+    api_open(world);
+}
+
 /* One byte of an early record is flipped: verify names the place, a writer is refused or meets it, a reader comes up to
  * it. */
 static void test_damage(void **state)
@@ -280,6 +316,7 @@ int main(void)
         ON_BOTH(test_verify_sound),
         ON_BOTH(test_progress_stops),
         cmocka_unit_test(test_verify_refusals),
+        ON_FOLDER(test_note),
         ON_FOLDER(test_damage),
     };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* damage_rig.c — write a small log, find what in it carries meaning, read it back. */
+/* damage_rig.c — write a small log, read it back. */
 #include "test/crash/damage_rig.h"
 
 #include <setjmp.h>
@@ -9,9 +9,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#include "format/bytes.h"
-#include "format/group.h"
 
 const char *const segments[2] = {"0000000000000001.seg", "0000000000000002.seg"};
 
@@ -105,35 +102,6 @@ void rig_drop(rig *r)
         free(r->records[i].payload);
     }
     disk_free(r->d);
-}
-
-static void add_range(rig *r, const char *name, uint64_t offset, uint64_t size, unsigned stride)
-{
-    assert_in_range(r->ranges_count, 0, RANGES_MAX - 1);
-    r->ranges[r->ranges_count++] = (range){name, offset, size, stride};
-}
-
-/* The groups of a segment are where their magic is: a page each but for the large one. All bits of small groups, some
-   of the large one and of the zeros up to the next page. */
-void rig_find_ranges(rig *r)
-{
-    for (int i = 0; i < 2; i++) {
-        add_range(r, segments[i], 0, HEADER, 1);
-        for (uint64_t at = PAGE; at < FOOTER_AT; at += PAGE) {
-            uint8_t header[FMT_GROUP_HEADER];
-            uint64_t used, end;
-
-            disk_peek(r->d, segments[i], header, sizeof header, at);
-            if (fmt_get32(header + FMT_GROUP_MAGIC) != FMT_GROUP_MAGIC_VALUE) {
-                continue;
-            }
-            used = FMT_GROUP_HEADER + fmt_get32(header + FMT_GROUP_CONTENT_SIZE);
-            end = (used + PAGE - 1) / PAGE * PAGE;
-            add_range(r, segments[i], at, used < 700 ? used : 700, 1);
-            add_range(r, segments[i], at + (used < 700 ? used : 700), end - (used < 700 ? used : 700), 101);
-        }
-    }
-    add_range(r, segments[0], FOOTER_AT, FOOTER, 1);
 }
 
 /* Every record that is returned is the one that was written there. */

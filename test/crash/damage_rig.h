@@ -12,12 +12,8 @@ enum {
     PAGE = 4096,
     SECTOR = IMAGE_SECTOR,
     SEGMENT = 65536,
-    HEADER = 128, /* Of a segment. */
-    FOOTER_AT = SEGMENT - PAGE,
-    FOOTER = 128 + 16, /* With one anchor. */
     RECORDS_MAX = 16,
-    LARGE = 40000,
-    RANGES_MAX = 32
+    LARGE = 40000
 };
 
 /** The files of the log's segments: sealed, and active. */
@@ -32,14 +28,6 @@ typedef struct written {
     uint8_t *payload;
 } written;
 
-/** Bytes that carry meaning. */
-typedef struct range {
-    const char *name;
-    uint64_t offset;
-    uint64_t size;
-    unsigned stride; /* Bits between those that are flipped. */
-} range;
-
 /** A log on a disk, what was written to it, and the ledger while it is open. */
 typedef struct rig {
     disk *d;
@@ -48,8 +36,6 @@ typedef struct rig {
     firn_ledger *ledger;
     written records[RECORDS_MAX];
     unsigned count;
-    range ranges[RANGES_MAX];
-    unsigned ranges_count;
 } rig;
 
 /** What reading a log came to. */
@@ -63,8 +49,6 @@ typedef struct outcome {
 
 /** Seven records: five in a segment that gets sealed, the fourth of them large; then two in the next one. */
 rig rig_write(bool cleanly);
-/** The ranges of the log that carry meaning. */
-void rig_find_ranges(rig *r);
 void rig_drop(rig *r);
 
 /** Open the ledger on d, which is r's or another. */

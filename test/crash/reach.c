@@ -48,7 +48,7 @@ static bool read_manifest(frn_io *io, const char *name, uint64_t above)
 /* No group of the writer's incarnation may stand in this segment at or behind `end`. */
 static void check_segment(frn_io *io, uint64_t number, uint64_t end)
 {
-    uint32_t salt = fmt_salt(look.reach.ledger_id, number, look.reach.incarnation);
+    uint32_t salt = fmt_salt(look.reach.hint.ledger_id, number, look.reach.hint.incarnation);
     uint32_t alignment = look.manifest.alignment;
     char name[32];
     size_t size;
@@ -57,8 +57,8 @@ static void check_segment(frn_io *io, uint64_t number, uint64_t end)
     (void)snprintf(name, sizeof name, "%016llx.seg", (unsigned long long)number);
     size = read_file(io, name, sizeof look.bytes);
     for (uint64_t at = alignment; at + FMT_GROUP_HEADER <= size; at += alignment) {
-        if (fmt_group_decode(look.bytes + at, FMT_GROUP_HEADER, salt, at, number, look.reach.incarnation, &group) ==
-                FMT_OK &&
+        if (fmt_group_decode(look.bytes + at, FMT_GROUP_HEADER, salt, at, number, look.reach.hint.incarnation,
+                             &group) == FMT_OK &&
             at + fmt_group_size(group.content_size, alignment) > end) {
             violation("a group of %u bytes stands at %llu of segment %llu, the writer said no further than %llu",
                       group.content_size, (unsigned long long)at, (unsigned long long)number, (unsigned long long)end);
@@ -79,7 +79,7 @@ void check_reach(disk *d)
         goto out;
     }
     if (fmt_reach_decode(look.bytes, read_file(io, "reach", FMT_REACH_HEADER), &look.reach) != FMT_OK ||
-        look.reach.incarnation != look.incarnations[look.manifest.incarnations_count - 1].number) {
+        look.reach.hint.incarnation != look.incarnations[look.manifest.incarnations_count - 1].number) {
         goto out;
     }
     look.passed = look.reach.segment == 0;

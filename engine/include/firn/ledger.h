@@ -216,7 +216,8 @@ FIRN_API void firn_position(firn_ledger *ledger, firn_cursor *out_cursor);
  */
 FIRN_API FIRN_NODISCARD firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, firn_error *err);
 
-/** One finding of a verification; text and place are in the error. Those of the log come in its order. Those of the
+/** One finding of a verification; text and place are in the error, whose status is FIRN_ECORRUPT, or FIRN_EIO of what
+    cannot be read. Those of the log come in its order. Those of the
     index on disk have FIRN_DETAIL_INDEX; their offset is that in the index file, or 0 if no place in it is meant. */
 typedef void (*firn_finding_fn)(void *arg, const firn_error *finding);
 
@@ -226,6 +227,11 @@ typedef struct firn_verify_options {
     void *finding_arg;
     firn_progress_fn progress; /**< May be NULL. */
     void *progress_arg;
+    /** Told what is not as a writer leaves it although no record suffers: bytes that a crash may have left so or that
+        have a second copy, files that do not belong there. Status FIRN_OK; text and place as of a finding. May be NULL.
+     */
+    firn_finding_fn note;
+    void *note_arg;
 } firn_verify_options;
 
 typedef struct firn_report {
@@ -248,6 +254,7 @@ typedef struct firn_report {
     uint64_t index_rows;   /**< Rows of it that were compared with those that the log gives. */
     uint64_t index_findings; /**< Of findings those of the index: the log alone cures them. */
     char index_note[128];    /**< Why the index on disk was not compared; "" if it was. */
+    uint64_t notes;          /**< Of a verification: what is told to its note function; no findings. */
 } firn_report;
 
 /**
