@@ -74,7 +74,7 @@ static void check_record(walk *k, const model_batch *batch, uint32_t i, const fi
 
 size_t world_check_log(world *w)
 {
-    firn_scan_options options = {.struct_size = sizeof options, .buffer_size = 65536};
+    firn_scan_options options = {.struct_size = sizeof options, .buffer_size = 16384};
     walk k = {.streams_count = 0};
     firn_scan *scan = NULL;
     size_t batches = 0;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "test/crash/pool.h"
 #include "test/crash/recover.h"
 
 enum {
@@ -192,6 +193,7 @@ int main(int argc, char **argv)
     char *dots;
     int c;
 
+    pool_serve_small();
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'r' && (dots = strstr(optarg, "..")) != NULL) {
             *dots = '\0';

@@ -8,6 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+    TRACED_IN = 64 /* One state in so many has the engine's trace made, even if nobody reads it. */
+};
+
 sweep_place place;
 world_counts world_counted;
 int trace_level;
@@ -127,7 +131,7 @@ firn_status world_open(world *w, firn_open_mode mode, firn_error *err)
     firn_status status;
 
     options.mode = mode;
-    options.trace = on_trace;
+    options.trace = trace_level > 0 || place.state % TRACED_IN == 0 ? on_trace : NULL;
     options.replay_records_max = mode == FIRN_OPEN_READ ? 0 : options.replay_records_max;
     w->io = disk_open_io(w->d);
     seam.io = w->io;
