@@ -101,7 +101,7 @@ uint64_t image_size(const image *img)
 }
 
 /* By call: a compiler that knows how small a block is takes instructions that are slow to start. */
-static __attribute__((noinline)) void copy_out(uint8_t *out, const uint8_t *in, size_t size)
+static __attribute__((noinline)) void copy_bytes(uint8_t *out, const uint8_t *in, size_t size)
 {
     memcpy(out, in, size);
 }
@@ -122,7 +122,7 @@ void image_read(const image *img, void *data, size_t size, uint64_t offset)
 
         if (!is_zeros(img, i)) {
             part = part < size ? part : size;
-            copy_out(out, img->blocks[i]->data + within, part);
+            copy_bytes(out, img->blocks[i]->data + within, part);
         } else {
             while (part < size && is_zeros(img, ++i)) {
                 part += i >= img->blocks_count ? size - part : IMAGE_BLOCK;
@@ -165,8 +165,8 @@ static image *image_own(image **at, size_t blocks_count)
     return img;
 }
 
-/* Block i of img for writing; zeros if it was not there. */
-static block *block_own(image *img, size_t i)
+/* Block i of img for writing; zeros if it was not there. whole: all of it will be written. */
+static block *block_own(image *img, size_t i, bool whole)
 {
     block *old = img->blocks[i];
 
@@ -175,12 +175,12 @@ static block *block_own(image *img, size_t i)
         return old;
     }
     img->blocks[i] = block_take();
-    if (old == NULL) {
+    if (!whole && old == NULL) {
         memset(img->blocks[i]->data, 0, IMAGE_BLOCK);
-    } else {
+    } else if (!whole) {
         memcpy(img->blocks[i]->data, old->data, IMAGE_BLOCK);
-        block_unref(old);
     }
+    block_unref(old);
     return img->blocks[i];
 }
 
@@ -200,14 +200,14 @@ void image_write(image **at, const void *data, size_t size, uint64_t offset)
         size_t part = IMAGE_BLOCK - within < size ? IMAGE_BLOCK - within : size;
 
         if (in != NULL) {
-            memcpy(block_own(img, i)->data + within, in, part);
+            copy_bytes(block_own(img, i, part == IMAGE_BLOCK)->data + within, in, part);
             in += part;
         } else if (i < img->blocks_count && img->blocks[i] != NULL) {
             if (part == IMAGE_BLOCK) {
                 block_unref(img->blocks[i]);
                 img->blocks[i] = NULL;
             } else {
-                memset(block_own(img, i)->data + within, 0, part);
+                memset(block_own(img, i, false)->data + within, 0, part);
             }
         }
         offset += part;
