@@ -72,7 +72,8 @@ static void check_record(walk *k, const model_batch *batch, uint32_t i, const fi
     }
 }
 
-size_t world_check_log(world *w)
+/* Reads as far as it goes: what is there must be the model's. *out_part: records of a batch that is not whole. */
+static size_t walk_log(world *w, uint32_t *out_part, firn_status *out_status, firn_error *err)
 {
     firn_scan_options options = {.struct_size = sizeof options, .buffer_size = 16384};
     walk k = {.streams_count = 0};
@@ -80,13 +81,9 @@ size_t world_check_log(world *w)
     size_t batches = 0;
     uint32_t i = 0;
     firn_record record;
-    firn_error err;
-    firn_status status;
 
-    if (firn_scan_open(w->ledger, &options, &scan, &err) != FIRN_OK) {
-        violation("scan: %s", err.text);
-    }
-    while ((status = firn_scan_next(scan, &record, &err)) == FIRN_OK) {
+    *out_status = firn_scan_open(w->ledger, &options, &scan, err);
+    while (*out_status == FIRN_OK && (*out_status = firn_scan_next(scan, &record, err)) == FIRN_OK) {
         if (batches == w->m->count) {
             violation("record %llu was never submitted, or was taken back", (unsigned long long)record.seq);
         }
@@ -97,15 +94,41 @@ size_t world_check_log(world *w)
         }
     }
     firn_scan_close(scan);
+    *out_part = i;
+    return batches;
+}
+
+size_t world_check_log(world *w)
+{
+    firn_status status;
+    firn_error err;
+    uint32_t part;
+    size_t batches = walk_log(w, &part, &status, &err);
+
     if (status != FIRN_END) {
         violation("scan: %s", err.text);
     }
-    if (i != 0) {
-        violation("batch %llu ends after %u of %u records", (unsigned long long)w->m->batches[batches].first_seq, i,
+    if (part != 0) {
+        violation("batch %llu ends after %u of %u records", (unsigned long long)w->m->batches[batches].first_seq, part,
                   w->m->batches[batches].count);
     }
     if (batches < w->m->floor) {
         violation("%zu batches are there, answers that were given rest on %zu", batches, w->m->floor);
+    }
+    return batches;
+}
+
+size_t world_check_damaged(world *w, firn_status *out_status, firn_error *err)
+{
+    uint32_t part;
+    size_t batches = walk_log(w, &part, out_status, err);
+
+    if (*out_status == FIRN_END && part != 0) {
+        violation("batch %llu ends after %u of %u records", (unsigned long long)w->m->batches[batches].first_seq, part,
+                  w->m->batches[batches].count);
+    }
+    if (*out_status != FIRN_END && *out_status != FIRN_ECORRUPT && *out_status != FIRN_EIO) {
+        violation("scan of a damaged log: %s", firn_status_name(*out_status));
     }
     return batches;
 }

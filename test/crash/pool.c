@@ -100,8 +100,7 @@ static bool is_large(const void *p)
 void pool_serve_small(void)
 {
 #ifndef HAS_ASAN
-    void *got =
-        mmap(NULL, SMALL_AREA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *got = mmap(NULL, SMALL_AREA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     small_area = got == MAP_FAILED ? NULL : got;
 #endif
@@ -125,7 +124,7 @@ static bool small_page(size_t class)
     if (small_used == SMALL_AREA_SIZE) {
         return false;
     }
-    small_class_of[small_used / PAGE] = (uint8_t)class;
+    small_class_of[small_used / PAGE] = (uint8_t) class;
     small_used += PAGE;
     for (size_t at = 0; at + class * SMALL_UNIT <= PAGE; at += class * SMALL_UNIT) {
         small_free *block = (small_free *)(void *)(page + at);
