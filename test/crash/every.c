@@ -16,7 +16,7 @@
  * --workloads: each is a dozen actions by dice, crashed now and then; the recovery from each of these crashes is
  * crashed at each of its steps in every way, and the recovery from that now and then once more.
  *
- * --part K/N takes each N-th of them, from the K-th on. --long goes on with the number kept in a file, for --seconds,
+ * --part K/N takes the K-th of N parts of them. --long goes on with the number kept in a file, for --seconds,
  * and keeps the next one; when the end is reached it says so and stays there. --only repeats one.
  */
 #include <getopt.h>
@@ -40,7 +40,8 @@ typedef struct arguments {
     unsigned length; /* 0: workloads. */
     uint64_t first;  /* Numbers. */
     uint64_t last;
-    uint64_t step;
+    uint64_t part; /* From 0, of parts: which of them are run. */
+    uint64_t parts;
     uint64_t seconds;
     const char *saved;
 } arguments;
@@ -176,11 +177,11 @@ static void take_arguments(int argc, char **argv)
         {"long", required_argument, NULL, 'g'},   {"seconds", required_argument, NULL, 't'},
         {"trace", required_argument, NULL, 'v'},  {NULL, 0, NULL, 0},
     };
-    uint64_t only = UINT64_MAX, part = 0;
+    uint64_t only = UINT64_MAX;
     bool good = false;
     int c;
 
-    asked = (arguments){.step = 1, .seconds = SECONDS_DEFAULT};
+    asked = (arguments){.parts = 1, .seconds = SECONDS_DEFAULT};
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'n') {
             asked.length = (unsigned)strtoul(optarg, NULL, 10);
@@ -189,7 +190,8 @@ static void take_arguments(int argc, char **argv)
         } else if (c == 'w') {
             good = sscanf(optarg, "%" SCNu64 "..%" SCNu64, &asked.first, &asked.last) == 2;
         } else if (c == 'p') {
-            good = sscanf(optarg, "%" SCNu64 "/%" SCNu64, &part, &asked.step) == 2 && part > 0 && asked.step > 0;
+            good = sscanf(optarg, "%" SCNu64 "/%" SCNu64, &asked.part, &asked.parts) == 2 && asked.part-- > 0 &&
+                   asked.part < asked.parts;
         } else if (c == 'o') {
             only = strtoull(optarg, NULL, 10);
         } else if (c == 'g') {
@@ -205,7 +207,6 @@ static void take_arguments(int argc, char **argv)
     if (!good || optind != argc) {
         usage();
     }
-    asked.first += part > 0 ? part - 1 : 0;
     if (only != UINT64_MAX) {
         asked.first = asked.last = only;
     }
@@ -219,13 +220,17 @@ int main(int argc, char **argv)
     take_arguments(argc, argv);
     violation_hook = on_violation;
     end = time(NULL) + (time_t)asked.seconds;
-    for (sum.number = asked.saved != NULL ? load() : asked.first; sum.number <= asked.last; sum.number += asked.step) {
+    for (sum.number = asked.saved != NULL ? load() : asked.first; sum.number <= asked.last; sum.number++) {
         if (asked.saved != NULL && time(NULL) >= end) {
             break;
         }
+        /* By dice: neighbours are alike, and so are those as far apart as there are operations. */
+        if (dice_part(sum.number, 0) % asked.parts != asked.part) {
+            continue;
+        }
         (asked.length > 0 ? run_sequence : run_workload)(sum.number);
         if (asked.saved != NULL) {
-            save(sum.number + asked.step);
+            save(sum.number + 1);
         }
     }
     (void)printf("%s %" PRIu64 " to %" PRIu64 ": %" PRIu64 " states, %" PRIu64 " after a second crash%s\n",
