@@ -133,6 +133,7 @@ size_t world_check_damaged(world *w, firn_status *out_status, firn_error *err)
     return batches;
 }
 
+/* Here and below: what should not be there is asked for without a text, which most of the time would go into. */
 static void check_keys(firn_view *view, const model *m)
 {
     firn_error err;
@@ -148,7 +149,7 @@ static void check_keys(firn_view *view, const model *m)
 
             scope_slice.size = scope == 0 ? 0 : (size_t)snprintf(scope_text, sizeof scope_text, "key-%u", scope);
             key_slice.size = (size_t)snprintf(key_text, sizeof key_text, "key-%u", key);
-            status = firn_key_get(view, scope_slice, key_slice, &receipt, &err);
+            status = firn_key_get(view, scope_slice, key_slice, &receipt, want == NULL ? NULL : &err);
             if (status != (want == NULL ? FIRN_ENOTFOUND : FIRN_OK) ||
                 (want != NULL && receipt.first_seq != want->first_seq)) {
                 violation("key %u/%u: %s, batch %llu; the model has batch %llu", scope, key, firn_status_name(status),
@@ -176,7 +177,7 @@ void world_check_rows(world *w, size_t count)
     }
     for (unsigned i = 0; i < MODEL_STREAMS_ALL; i++) {
         const model_stream *want = &m.streams[i];
-        firn_status status = firn_stream_get(view, model_stream_name(i), &stream, &err);
+        firn_status status = firn_stream_get(view, model_stream_name(i), &stream, want->id == 0 ? NULL : &err);
 
         if (status != (want->id == 0 ? FIRN_ENOTFOUND : FIRN_OK)) {
             violation("stream %u: %s", i, firn_status_name(status));

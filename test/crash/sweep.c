@@ -34,6 +34,8 @@ enum {
     STATES_DEFAULT = 2000,
     SECONDS_DEFAULT = 3600,
     SHRINK_SECONDS = 120,
+    SEEDS_DEFAULT = 50,
+    LONG_FROM = 1000001, /* Far from the seeds of every run. */
     HISTORIES_MANY = 200,
     ARGUMENTS_MAX = 64,
     SKIPPED = 77
@@ -260,7 +262,7 @@ static void take_arguments(int argc, char **argv)
     };
     int c, which = 0;
 
-    asked = (arguments){.job = job_new(1, STATES_DEFAULT), .first = 1, .last = 50, .seconds = SECONDS_DEFAULT};
+    asked = (arguments){.job = job_new(1, STATES_DEFAULT), .seconds = SECONDS_DEFAULT};
     while ((c = getopt_long(argc, argv, "", options, &which)) != -1) {
         switch (c) {
         case 'r':
@@ -302,6 +304,10 @@ static void take_arguments(int argc, char **argv)
     }
     if (optind != argc || asked.job.more == 0) {
         usage("an argument too many, or --more 0");
+    }
+    if (asked.first == 0 && asked.last == 0) {
+        asked.first = asked.saved != NULL ? LONG_FROM : 1;
+        asked.last = SEEDS_DEFAULT;
     }
 }
 
