@@ -96,6 +96,7 @@ static void run_sequence(uint64_t number)
     static rig r;
 
     rig_up_with(&r, 1 + number % SEEDS, true, number % 3 != 0, length == 0);
+    r.sweep.every_row = true;
     for (unsigned i = 0; i < length; i++) {
         const rig_operation *operation = &rig_operations[operations[i]];
 

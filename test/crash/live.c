@@ -14,7 +14,8 @@ enum {
     FAULT_SIZE_MAX = 4096,
     FAULT_TRIES = 16,
     SECTOR = 512,
-    PAGE = 4096
+    PAGE = 4096,
+    DAMAGED_IN = 8 /* Of so many ledgers that were closed, one. */
 };
 
 void check_incarnation(const world *w, uint64_t before)
@@ -92,6 +93,9 @@ void live_on(crash_point *life, dice *own, world *w)
     disk_controls_of(w->d)->space_limited = false;
     world_close(w);
     while (disk_land(w->d)) {
+    }
+    if (dice_chance(own, DAMAGED_IN)) {
+        check_damaged(life->sweep, own, w->d, w->m, true);
     }
     if (world_open(w, FIRN_OPEN_WRITE, &err) != FIRN_OK) {
         violation("open again: %s", err.text);
@@ -242,8 +246,8 @@ static bool hides_group(const disk_fault *fault)
 }
 
 /* What an open for writing may lose: after an unclean stop the last groups, which no witness reaches. It tells, if it
-   can see that something stood there. */
-static void check_lost(const world *w, const disk_fault *fault, size_t count)
+   can see that something stood there. A ledger that was closed may lose nothing. */
+static void check_lost(const world *w, const disk_fault *fault, bool closed, size_t count)
 {
     firn_stats stats = {.struct_size = sizeof stats};
     firn_error err;
@@ -251,13 +255,13 @@ static void check_lost(const world *w, const disk_fault *fault, size_t count)
     if (firn_stat(w->ledger, &stats, &err) != FIRN_OK) {
         violation("stat: %s", err.text);
     }
-    if (w->was_clean ||
+    if (closed || w->was_clean ||
         (!hides_group(fault) && (stats.cuts_count == 0 || stats.last_cut.incarnation != w->incarnation))) {
         violation("damage took %zu of %zu batches, and nobody says so", w->m->floor - count, w->m->floor);
     }
 }
 
-static void check_damaged_open(world *w, const disk_fault *fault, firn_open_mode mode)
+static void check_damaged_open(world *w, const disk_fault *fault, bool closed, firn_open_mode mode)
 {
     firn_error err;
     firn_status status = world_open(w, mode, &err);
@@ -275,12 +279,12 @@ static void check_damaged_open(world *w, const disk_fault *fault, firn_open_mode
     if (status == FIRN_END && count >= w->m->floor) {
         world_counted.harmless++;
     } else if (status == FIRN_END && mode == FIRN_OPEN_WRITE) {
-        check_lost(w, fault, count);
+        check_lost(w, fault, closed, count);
     }
     world_abandon(w);
 }
 
-void check_damaged(const sweep *s, dice *own, const disk *d, const model *m)
+void check_damaged(const sweep *s, dice *own, const disk *d, const model *m, bool closed)
 {
     disk *copy = disk_copy(d);
     disk_fault fault;
@@ -298,9 +302,9 @@ void check_damaged(const sweep *s, dice *own, const disk *d, const model *m)
     disk_fault_add(copy, &fault);
     world_counted.damaged++;
     if (dice_chance(own, 2)) {
-        check_damaged_open(&w, &fault, FIRN_OPEN_READ);
+        check_damaged_open(&w, &fault, closed, FIRN_OPEN_READ);
     }
-    check_damaged_open(&w, &fault, FIRN_OPEN_WRITE);
+    check_damaged_open(&w, &fault, closed, FIRN_OPEN_WRITE);
     world_done(&w);
     model_done(&fork);
 }

@@ -189,7 +189,7 @@ static void recover(crash_point *at, dice *own, disk *d)
     life.m = &fork;
     world_init(&w, s->with, d, &fork, dice_next(own));
     if (dice_chance(own, DAMAGED_IN) && at->incarnation != 0) {
-        check_damaged(s, own, d, &fork);
+        check_damaged(s, own, d, &fork, false);
     }
     if (dice_chance(own, UNRECOVERED_IN) && at->incarnation != 0 && disk_orphans(d) == 0) {
         check_unrecovered(&life, own, d, &fork);

@@ -62,8 +62,8 @@ void crash_every(const disk *d, crash_fn fn, void *arg);
 void check_verify(disk *d);
 /** Before recovery: verify and a reader find nothing wrong; what a reader shows must stay, and raises m's floor. */
 void check_unrecovered(crash_point *life, dice *own, disk *d, model *m);
-/** A bit, a sector or more of what is durable decays: it is found, or changes nothing. */
-void check_damaged(const sweep *s, dice *own, const disk *d, const model *m);
+/** A bit, a sector or more of what is durable decays: it is found, or changes nothing. closed: the log was. */
+void check_damaged(const sweep *s, dice *own, const disk *d, const model *m, bool closed);
 /** The incarnation of a ledger that was opened, by the one before. */
 void check_incarnation(const world *w, uint64_t before);
 /** The same operations go on, late writes land, and then the ledger is closed and opened, or crashes again. */

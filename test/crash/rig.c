@@ -16,8 +16,7 @@ void rig_up_with(rig *r, uint64_t seed, bool every, bool indexed, bool from_noth
     r->with.indexed = indexed;
     r->with.options.replay_records_max = 0;
     r->with.options.outstanding_max = 128;
-    r->sweep = (sweep){
-        .with = &r->with, .seen = &r->states, .disks = &r->disks, .depth_max = CRASH_DEPTH_MAX, .every_row = false};
+    r->sweep = (sweep){.with = &r->with, .seen = &r->states, .disks = &r->disks, .depth_max = CRASH_DEPTH_MAX};
     r->at = (crash_point){.sweep = &r->sweep, .m = &r->m, .seed = seed, .every = every, .steps_in = 1};
     r->at.states_mean = 4;
     place = (sweep_place){.seed = seed};
