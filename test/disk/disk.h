@@ -129,7 +129,7 @@ unsigned disk_open_effects(const disk *d);
 unsigned disk_effect_sectors(const disk *d, unsigned i);
 /** Orphans that have not landed. */
 unsigned disk_orphans(const disk *d);
-/** A hash of all names, sizes and bytes, durable ones and, where effects are open, cached ones. */
+/** A hash of all names, sizes and bytes, durable ones and, where effects are open, cached ones and what they are. */
 uint64_t disk_hash(const disk *d);
 
 /** What becomes of a sector that was not kept. */
