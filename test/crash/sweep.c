@@ -3,12 +3,13 @@
  * sweep.c — the crash sweep: random histories on a simulated disk, crashed at every step of the disk.
  *
  *   sweep [--seeds A..B | --seed N] [--states N] [--list FILE] [--long FILE] [--seconds N] [--no-shrink]
- *         [--assertions] [--trace 1|2]
+ *         [--assertions] [--at-least N] [--trace 1|2]
  *   sweep [--shrink] --seed N [--actions A,B,… [--more N]] [--set NAME=VALUE]… [--salt N] [--depth N] [--at ADDRESS]
  *
  * Each seed is one history; --states says how many crash states to make of it. --list runs the jobs of a file first:
  * what once failed, one a line, as the arguments of the second form. --long goes on from the seed kept in a file, for
  * --seconds, and keeps the next one there. --assertions: skip (status 77) if the build has none.
+ * --at-least: fail if there were fewer states in all.
  *
  * A violation prints seed, address and crash. Then the tool looks for a simpler history that fails as well (for at most
  * SHRINK_SECONDS; --no-shrink: not at all; --shrink: for a job that is known to fail) and prints `keep:`, a line for
@@ -46,6 +47,7 @@ typedef struct arguments {
     uint64_t first;
     uint64_t last;
     uint64_t seconds;
+    uint64_t at_least; /* States, else it fails. */
     const char *list;
     const char *saved;
     bool shrinks;
@@ -60,7 +62,7 @@ static _Noreturn void usage(const char *what)
 {
     (void)fprintf(stderr,
                   "sweep: %s\nusage: sweep [--seeds A..B | --seed N] [--states N] [--list FILE] [--long FILE] "
-                  "[--seconds N] [--no-shrink] [--assertions] [--trace 1|2]\n"
+                  "[--seconds N] [--no-shrink] [--assertions] [--at-least N] [--trace 1|2]\n"
                   "       sweep [--shrink] --seed N [--actions A,B,... [--more N]] [--set NAME=VALUE]... [--salt N] "
                   "[--depth N] [--at ADDRESS]\n",
                   what);
@@ -247,19 +249,30 @@ static void take_seeds(char *text)
     }
 }
 
+static const struct option options[] = {
+    {"seeds", required_argument, NULL, 'r'},
+    {"seed", required_argument, NULL, 's'},
+    {"states", required_argument, NULL, 'j'},
+    {"list", required_argument, NULL, 'l'},
+    {"long", required_argument, NULL, 'g'},
+    {"seconds", required_argument, NULL, 't'},
+    {"trace", required_argument, NULL, 'v'},
+    {"shrink", no_argument, NULL, 'k'},
+    {"no-shrink", no_argument, NULL, 'n'},
+    {"plant", no_argument, NULL, 'j'},
+    {"assertions", no_argument, NULL, 'a'},
+    {"at-least", required_argument, NULL, 'm'},
+    {"actions", required_argument, NULL, 'j'},
+    {"set", required_argument, NULL, 'j'},
+    {"salt", required_argument, NULL, 'j'},
+    {"more", required_argument, NULL, 'j'},
+    {"depth", required_argument, NULL, 'j'},
+    {"at", required_argument, NULL, 'j'},
+    {NULL, 0, NULL, 0},
+};
+
 static void take_arguments(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"seeds", required_argument, NULL, 'r'},  {"seed", required_argument, NULL, 's'},
-        {"states", required_argument, NULL, 'j'}, {"list", required_argument, NULL, 'l'},
-        {"long", required_argument, NULL, 'g'},   {"seconds", required_argument, NULL, 't'},
-        {"trace", required_argument, NULL, 'v'},  {"shrink", no_argument, NULL, 'k'},
-        {"no-shrink", no_argument, NULL, 'n'},    {"plant", no_argument, NULL, 'j'},
-        {"assertions", no_argument, NULL, 'a'},   {"actions", required_argument, NULL, 'j'},
-        {"set", required_argument, NULL, 'j'},    {"salt", required_argument, NULL, 'j'},
-        {"more", required_argument, NULL, 'j'},   {"depth", required_argument, NULL, 'j'},
-        {"at", required_argument, NULL, 'j'},     {NULL, 0, NULL, 0},
-    };
     int c, which = 0;
 
     asked = (arguments){.job = job_new(1, STATES_DEFAULT), .seconds = SECONDS_DEFAULT};
@@ -285,6 +298,9 @@ static void take_arguments(int argc, char **argv)
             break;
         case 't':
             asked.seconds = strtoull(optarg, NULL, 10);
+            break;
+        case 'm':
+            asked.at_least = strtoull(optarg, NULL, 10);
             break;
         case 'v':
             trace_level = (int)strtol(optarg, NULL, 10);
@@ -344,6 +360,10 @@ int main(int argc, char **argv)
     tell(&sum);
     if (!tell_reached() && sum.histories >= HISTORIES_MANY) {
         (void)fprintf(stderr, "sweep: so many histories did not come across all that they should\n");
+        status = 1;
+    }
+    if (sum.states < asked.at_least) {
+        (void)fprintf(stderr, "sweep: fewer than %llu states\n", U(asked.at_least));
         status = 1;
     }
     tell_summary(&sum);
