@@ -14,8 +14,8 @@
  * The directory is a memory of where to look, nothing else: the record is verified where it is found, its batch when
  * the stretch was walked or where it is found. What turns out not to be so is forgotten, and the caller walks.
  * Stretches lie in a table by their place in the log, and one takes the place of another whose number in the table is
- * the same. The table covers 4 GiB of log with about half a percent of that; where batches are so long that stretches
- * are too, places are cleared in turn when all together pass a limit.
+ * the same. The table covers 4 GiB of log with about half a percent of that, and is made page by page; where batches
+ * are so long that stretches are too, places are cleared in turn when all together pass a limit.
  *
  * Why not when records are written, or for a whole segment at once: who never gets by seq pays nothing, and nobody
  * waits for more than a stretch.
@@ -31,7 +31,8 @@
 
 enum {
     SPAN_SIZE = 4096,
-    STRETCHES_MAX = 65536,
+    PAGE_STRETCHES = 256,
+    STRETCHES_MAX = FRN_DIRECTORY_PAGES * PAGE_STRETCHES,
     SIZE_MAX_ALL = 64 * 1024 * 1024,
     WALK_BUFFER = FMT_ANCHOR_SPACING + 32 * 1024,
     MARKS_CAPACITY_MIN = 64
@@ -77,11 +78,13 @@ void frn_directory_done(frn_log *log)
 {
     frn_directory *directory = &log->directory;
 
-    for (size_t i = 0; i < STRETCHES_MAX && directory->table != NULL; i++) {
-        frn_free(log->heap, directory->table[i]);
+    for (size_t i = 0; i < FRN_DIRECTORY_PAGES; i++) {
+        for (size_t k = 0; k < PAGE_STRETCHES && directory->pages[i] != NULL; k++) {
+            frn_free(log->heap, directory->pages[i][k]);
+        }
+        frn_free(log->heap, directory->pages[i]);
+        directory->pages[i] = NULL;
     }
-    frn_free(log->heap, directory->table);
-    directory->table = NULL;
     frn_mutex_done(&directory->lock);
 }
 
@@ -91,15 +94,23 @@ static size_t place_of(const frn_log *log, uint64_t segment, uint64_t offset)
     return (size_t)((segment * (log->segment_size / FMT_ANCHOR_SPACING) + offset / FMT_ANCHOR_SPACING) % STRETCHES_MAX);
 }
 
+/* Where the table holds the stretch of a place. NULL: it has no page for it. With the lock. */
+static frn_stretch **slot_of(frn_directory *directory, size_t place)
+{
+    frn_stretch **page = directory->pages[place / PAGE_STRETCHES];
+
+    return page == NULL ? NULL : &page[place % PAGE_STRETCHES];
+}
+
 /* Takes a stretch out of the table. With the lock. */
 static void forget(frn_log *log, size_t place)
 {
-    frn_directory *directory = &log->directory;
+    frn_stretch **slot = slot_of(&log->directory, place);
 
-    if (directory->table[place] != NULL) {
-        directory->size -= directory->table[place]->size;
-        frn_free(log->heap, directory->table[place]);
-        directory->table[place] = NULL;
+    if (slot != NULL && *slot != NULL) {
+        log->directory.size -= (*slot)->size;
+        frn_free(log->heap, *slot);
+        *slot = NULL;
     }
 }
 
@@ -137,13 +148,13 @@ static bool span_of(const frn_stretch *stretch, uint64_t seq, span *out_span)
 static bool look_up(frn_log *log, uint64_t segment, uint64_t offset, uint64_t seq, span *out_span)
 {
     frn_directory *directory = &log->directory;
-    const frn_stretch *stretch = NULL;
+    const frn_stretch *stretch;
+    frn_stretch **slot;
     bool found;
 
     frn_mutex_lock(&directory->lock);
-    if (directory->table != NULL) {
-        stretch = directory->table[place_of(log, segment, offset)];
-    }
+    slot = slot_of(directory, place_of(log, segment, offset));
+    stretch = slot == NULL ? NULL : *slot;
     found =
         stretch != NULL && stretch->segment == segment && stretch->offset == offset && span_of(stretch, seq, out_span);
     frn_mutex_unlock(&directory->lock);
@@ -155,12 +166,13 @@ static void keep(frn_log *log, frn_stretch *stretch)
 {
     frn_directory *directory = &log->directory;
     size_t place = place_of(log, stretch->segment, stretch->offset);
+    frn_stretch ***page = &directory->pages[place / PAGE_STRETCHES];
 
     frn_mutex_lock(&directory->lock);
-    if (directory->table == NULL) {
-        directory->table = frn_alloc_zero(log->heap, STRETCHES_MAX, sizeof(frn_stretch *));
+    if (*page == NULL) {
+        *page = frn_alloc_zero(log->heap, PAGE_STRETCHES, sizeof **page);
     }
-    if (directory->table == NULL) {
+    if (*page == NULL) {
         frn_free(log->heap, stretch);
     } else {
         forget(log, place);
@@ -168,7 +180,7 @@ static void keep(frn_log *log, frn_stretch *stretch)
             forget(log, directory->hand);
             directory->hand = (directory->hand + 1) % STRETCHES_MAX;
         }
-        directory->table[place] = stretch;
+        *slot_of(directory, place) = stretch;
         directory->size += stretch->size;
     }
     frn_mutex_unlock(&directory->lock);
@@ -445,9 +457,7 @@ firn_status frn_directory_get(frn_log *log, const frn_segment *segment, frn_log_
     status = span_read(log, segment, file, &from, seq, buf, out_record, out_offset, out_batch, out_there, err);
     if (status == FIRN_OK && !*out_there) {
         frn_mutex_lock(&log->directory.lock);
-        if (log->directory.table != NULL) {
-            forget(log, place_of(log, segment->number, anchor));
-        }
+        forget(log, place_of(log, segment->number, anchor));
         frn_mutex_unlock(&log->directory.lock);
     }
     return status;

@@ -63,10 +63,10 @@ firn_status frn_log_exists(frn_io *io, bool *out_there, firn_error *err)
         blanks[i] = memcmp(heads[i], blank, sizeof blank) == 0;
     }
     if (status == FIRN_OK) {
-        /* Creation writes slot 0 first: a crash may leave anything in its sector, but then slot 1 is as it was filled.
-         */
-        unfinished = presence.slot_sizes[0] == FMT_MANIFEST_SIZE && presence.slot_sizes[1] == FMT_MANIFEST_SIZE &&
-                     blanks[1] && memcmp(heads[0], FMT_MANIFEST_MAGIC_TEXT, sizeof heads[0]) != 0;
+        /* Creation writes slot 0 first: a crash may leave anything in its sector, but then slot 1 is as it was filled,
+           or is just being made anew by a second creation, of which the first steps got lost. */
+        unfinished = presence.slot_sizes[0] == FMT_MANIFEST_SIZE && blanks[1] &&
+                     memcmp(heads[0], FMT_MANIFEST_MAGIC_TEXT, sizeof heads[0]) != 0;
         *out_there = presence.segment || (!unfinished && (!blanks[0] || !blanks[1]));
     }
     return status;

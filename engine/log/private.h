@@ -117,11 +117,14 @@ typedef struct frn_batch_facts {
 
 /** Where records stand, as far as somebody asked; see directory.c. */
 typedef struct frn_stretch frn_stretch;
+enum {
+    FRN_DIRECTORY_PAGES = 256
+};
 typedef struct frn_directory {
-    frn_mutex lock;      /**< Guards what follows. Nothing else is locked while it is held. */
-    frn_stretch **table; /**< NULL until something is remembered. */
-    size_t size;         /**< Bytes of all stretches. */
-    size_t hand;         /**< The place that is cleared next when they are too many. */
+    frn_mutex lock;                           /**< Guards what follows. Nothing else is locked while it is held. */
+    frn_stretch **pages[FRN_DIRECTORY_PAGES]; /**< The table; a page is NULL until something is remembered in it. */
+    size_t size;                              /**< Bytes of all stretches. */
+    size_t hand;                              /**< The place that is cleared next when they are too many. */
 } frn_directory;
 
 /** Where a segment that is being made stands. */

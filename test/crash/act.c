@@ -160,14 +160,21 @@ static void move_clock(world *w)
     }
 }
 
-static void sync_all(world *w)
+static bool sync_all(world *w)
 {
     firn_error err;
+    firn_status status = firn_sync(w->ledger, &err);
 
-    if (firn_sync(w->ledger, &err) != FIRN_OK) {
+    if (world_failed(w, status, &err)) {
+        return false;
+    }
+    if (status != FIRN_OK) {
         violation("sync: %s", err.text);
     }
-    w->m->floor = w->m->count;
+    if (!w->failing || !world_is_poisoned(w)) {
+        w->m->floor = w->m->count;
+    }
+    return true;
 }
 
 static void drive(world *w)
@@ -180,7 +187,7 @@ static void drive(world *w)
         return;
     }
     status = firn_poll(w->ledger, dice_chance(&w->dice, 2) ? 0 : -1, NULL, &err);
-    if (status != FIRN_OK && status != FIRN_TIMEOUT) {
+    if (status != FIRN_OK && status != FIRN_TIMEOUT && !world_failed(w, status, &err)) {
         violation("poll: %s", err.text);
     }
 }
@@ -227,22 +234,25 @@ void world_merge(world *w)
     w->m->floor = count;
 }
 
-void world_pay(world *w)
+bool world_pay(world *w)
 {
     uint64_t most = w->with->options.replay_records_max;
     firn_stats stats = {.struct_size = sizeof stats};
     firn_error err;
 
     if (!w->with->indexed || most == 0) {
-        return;
+        return true;
     }
     if (firn_stat(w->ledger, &stats, &err) != FIRN_OK) {
         violation("stat: %s", err.text);
     }
     if (stats.allocated_seq - stats.merged_seq + MODEL_RECORDS_MAX > most) {
-        sync_all(w);
+        if (!sync_all(w)) {
+            return false;
+        }
         world_merge(w);
     }
+    return true;
 }
 
 void world_act(world *w, bool reopens)
@@ -261,8 +271,8 @@ void world_act(world *w, bool reopens)
     } else if (roll < 86) {
         (void)frn_ledger_step_make(w->ledger);
     } else if (roll < 89) {
-        sync_all(w);
-    } else if (roll < 91) {
+        (void)sync_all(w);
+    } else if (roll < 91 && !w->failing) {
         count = world_check_log(w);
         /* What a reader saw must stay. */
         w->m->floor = w->m->floor < count ? count : w->m->floor;

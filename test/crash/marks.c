@@ -62,7 +62,7 @@ static void up(rig *r, bool merged)
     r->with.indexed = true;
     r->with.options.spare_segments = 1;
     r->with.options.replay_records_max = 0;
-    place = (sweep_place){.seed = 1, .plan = "marks"};
+    place = (sweep_place){.seed = 1};
     model_init(&r->m);
     d = disk_new(1);
     index_disk_add(d, false);

@@ -2,70 +2,15 @@
 /* world.c — a process on a simulated disk: open, act, close, die. */
 #include "test/crash/world.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-sweep_place place;
+enum {
+    TRACED_IN = 64 /* One state in so many has the engine's trace made, even if nobody reads it. */
+};
+
 world_counts world_counted;
-int trace_level;
-
-void trace(const char *format, ...)
-{
-    va_list args;
-
-    if (trace_level > (place.state == 0 ? 0 : 1)) {
-        (void)fprintf(stderr, "%llu.%llu: ", (unsigned long long)place.action, (unsigned long long)place.state);
-        va_start(args, format);
-        (void)vfprintf(stderr, format, args);
-        va_end(args);
-        (void)fprintf(stderr, "\n");
-    }
-}
-
-void violation(const char *format, ...)
-{
-    va_list args;
-
-    (void)fflush(stdout);
-    (void)fprintf(stderr, "violation: seed %llu, state %llu, action %llu (%s): ", (unsigned long long)place.seed,
-                  (unsigned long long)place.state, (unsigned long long)place.action, place.plan);
-    va_start(args, format);
-    (void)vfprintf(stderr, format, args);
-    va_end(args);
-    (void)fprintf(stderr, "\n");
-    (void)fflush(stderr);
-    _exit(1);
-}
-
-settings settings_of(uint64_t seed)
-{
-    dice d = dice_of(seed ^ UINT64_C(0x73657474));
-    static const unsigned sizes[] = {16, 64, 200, 1000, 3000};
-    settings with = {.seed = seed};
-
-    with.options = (firn_options){
-        .struct_size = sizeof with.options,
-        .durable_method = (firn_durable_method)(FIRN_DURABLE_DIRECT_DSYNC + dice_roll(&d, 3)),
-        .progress = FIRN_PROGRESS_MANUAL,
-        .segment_size = 65536,
-        .spare_segments = 1 + (uint32_t)dice_roll(&d, 3),
-        .groups_in_flight_max = 1 + (uint32_t)dice_roll(&d, 4),
-        .group_size_max = 65536,
-        .outstanding_max = 8 + (uint32_t)dice_roll(&d, 64),
-        .index_size_max = 64 << 20,
-        .content_chunk_size = MODEL_CHUNK_SIZE,
-        .key_age_ns = UINT64_C(1000000000) << dice_roll(&d, 12),
-    };
-    with.size_typical = sizes[dice_roll(&d, sizeof sizes / sizeof sizes[0])];
-    with.large_in = dice_chance(&d, 3) ? 40 : 0;
-    with.indexed = !dice_chance(&d, 4);
-    with.merge_in = 3u << dice_roll(&d, 4);
-    with.options.replay_records_max = dice_chance(&d, 3) ? 0 : 8u << dice_roll(&d, 6);
-    return with;
-}
 
 void world_init(world *w, const settings *with, disk *d, model *m, uint64_t seed)
 {
@@ -78,7 +23,31 @@ void world_init(world *w, const settings *with, disk *d, model *m, uint64_t seed
     if (with->indexed && disk_companion_of(d) == NULL) {
         index_disk_add(d, true);
     }
+    disk_controls_of(d)->no_fua = with->no_fua;
     frn_heap_init(&w->heap);
+}
+
+bool world_failed(const world *w, firn_status status, const firn_error *err)
+{
+    if (!w->failing || disk_counts_of(w->d)->failed == 0 ||
+        (status != FIRN_EIO && status != FIRN_EPOISONED && status != FIRN_ENOSPC)) {
+        return false;
+    }
+    if (err->status != status || err->text[0] == '\0') {
+        violation("%s without a text", firn_status_name(status));
+    }
+    return true;
+}
+
+bool world_is_poisoned(const world *w)
+{
+    firn_stats stats = {.struct_size = sizeof stats};
+    firn_error err;
+
+    if (firn_stat(w->ledger, &stats, &err) != FIRN_OK) {
+        violation("stat: %s", err.text);
+    }
+    return stats.poisoned_errno != 0;
 }
 
 static void on_trace(void *arg, const char *line)
@@ -127,7 +96,7 @@ firn_status world_open(world *w, firn_open_mode mode, firn_error *err)
     firn_status status;
 
     options.mode = mode;
-    options.trace = on_trace;
+    options.trace = trace_level > 0 || place.state % TRACED_IN == 0 ? on_trace : NULL;
     options.replay_records_max = mode == FIRN_OPEN_READ ? 0 : options.replay_records_max;
     w->io = disk_open_io(w->d);
     seam.io = w->io;
@@ -151,7 +120,7 @@ firn_status world_open(world *w, firn_open_mode mode, firn_error *err)
           stats.was_clean != 0 ? "clean" : "unclean", (unsigned long long)stats.durable_seq);
     w->incarnation = stats.incarnation;
     w->was_clean = stats.was_clean != 0;
-    if (w->with->indexed) {
+    if (w->with->indexed && stats.damage.status == FIRN_OK) {
         check_index(w, left, &mark, &stats);
     }
     if (stats.durable_seq != stats.allocated_seq) {
@@ -172,6 +141,8 @@ static void drop_calls(world *w)
 
 void world_close(world *w)
 {
+    firn_status status;
+    bool poisoned;
     firn_error err;
 
     for (size_t i = 0; i < WORLD_CALLS_MAX; i++) {
@@ -183,7 +154,9 @@ void world_close(world *w)
     }
     firn_batch_free(w->batch);
     w->batch = NULL;
-    if (firn_close(w->ledger, &err) != FIRN_OK) {
+    poisoned = w->failing && world_is_poisoned(w);
+    status = firn_close(w->ledger, &err);
+    if (status != FIRN_OK && !world_failed(w, status, &err)) {
         violation("close: %s", err.text);
     }
     trace("close");
@@ -191,7 +164,7 @@ void world_close(world *w)
     if (w->live != 0) {
         violation("%u calls got no answer although the ledger was closed", w->live);
     }
-    w->m->floor = w->m->count;
+    w->m->floor = status == FIRN_OK && !poisoned ? w->m->count : w->m->floor;
     w->io->ops->close(w->io);
     w->io = NULL;
     drop_calls(w);
@@ -230,6 +203,10 @@ static void check_answer(world *w, const call *c, firn_status status, const firn
 {
     const model_answer *want = &c->want;
 
+    if (world_failed(w, status, err)) {
+        trace("answer: %s, for a failure", firn_status_name(status));
+        return;
+    }
     if (status != want->status || (status < 0 && want->detail != MODEL_DETAIL_ANY && err->detail != want->detail)) {
         violation("the model wants %s (detail %u), the answer is %s: %s", firn_status_name(want->status), want->detail,
                   firn_status_name(status), status < 0 ? err->text : "");
@@ -296,7 +273,8 @@ static firn_slice short_key(unsigned number, char text[16])
     return (firn_slice){.data = text, .size = strlen(text)};
 }
 
-static void collect(world *w, const model_request *request)
+/* False: an operation of the disk failed. */
+static bool collect(world *w, const model_request *request)
 {
     firn_status status = FIRN_OK;
     firn_error err;
@@ -322,9 +300,10 @@ static void collect(world *w, const model_request *request)
         status = firn_batch_key(w->batch, of, short_key(request->key, key),
                                 request->has_digest ? request->digest : NULL, &err);
     }
-    if (status != FIRN_OK) {
+    if (status != FIRN_OK && !world_failed(w, status, &err)) {
         violation("collect a batch: %s", err.text);
     }
+    return status == FIRN_OK;
 }
 
 static void count_held(world *w)
@@ -346,6 +325,9 @@ static bool not_taken(world *w, firn_status status, const firn_error *err)
     }
     if (status == FIRN_ENOSPC && disk_controls_of(w->d)->space_limited) {
         disk_controls_of(w->d)->space_limited = false;
+        return true;
+    }
+    if (world_failed(w, status, err)) {
         return true;
     }
     if (status != FIRN_OK) {
@@ -382,8 +364,7 @@ void world_submit(world *w, model_request *request, bool by_ticket)
     firn_status status;
     firn_error err;
 
-    if (c != NULL) {
-        collect(w, request);
+    if (c != NULL && collect(w, request)) {
         *c = (call){.world = w, .live = true};
         c->want = model_decide(w->m, request, disk_controls_of(w->d)->wall_ns);
         w->live++;
@@ -444,7 +425,10 @@ void world_commit(world *w, model_request *request)
     firn_error err;
     firn_status status;
 
-    world_pay(w);
+    if (!world_pay(w)) {
+        model_request_unref(request);
+        return;
+    }
     want = model_decide(w->m, request, disk_controls_of(w->d)->wall_ns);
     c = (call){.world = w, .want = want};
     if (request->sets_key_age) {
@@ -453,11 +437,15 @@ void world_commit(world *w, model_request *request)
         status = append_short(w, request, &receipt, &err);
     } else if (world_fits_verb(request) && dice_chance(&w->dice, 2)) {
         status = world_call_verb(w, request, &want, &receipt, &err);
-    } else {
-        collect(w, request);
+    } else if (collect(w, request)) {
         status = firn_batch_commit(w->batch, &receipt, &err);
+    } else {
+        retract(w, &want);
+        model_request_unref(request);
+        return;
     }
-    if (status == FIRN_ENOSPC && not_taken(w, status, &err)) {
+    if ((status == FIRN_ENOSPC || (world_failed(w, status, &err) && !world_is_poisoned(w))) &&
+        not_taken(w, status, &err)) {
         retract(w, &want);
     } else {
         check_answer(w, &c, status, &receipt, &err);

@@ -14,6 +14,7 @@
 #include "firn.h"
 #include "test/crash/index_disk.h"
 #include "test/crash/model.h"
+#include "test/crash/place.h"
 #include "test/disk/disk.h"
 
 enum {
@@ -28,9 +29,14 @@ typedef struct settings {
     unsigned large_in;     /**< One payload in so many is larger than the rest of a segment, or than a segment. */
     bool indexed;          /**< The index outlives the process. */
     unsigned merge_in;     /**< One act in so many is followed by a merge. */
+    bool no_fua;           /**< The device knows no write that is durable by itself. */
 } settings;
 
 settings settings_of(uint64_t seed);
+/** Sets one of them: "indexed=0" and the like. False if there is no such setting. */
+bool settings_change(settings *with, const char *text);
+/** The changes that make a history simpler; NULL behind the last one. */
+extern const char *const settings_simpler[];
 
 struct world;
 
@@ -50,10 +56,11 @@ typedef struct world {
     firn_batch *batch;
     model *m; /**< The caller's. */
     dice dice;
-    dice merge_dice; /**< Of its own, so that a history without an index is the same one. */
+    dice merge_dice;             /**< Of its own, so that a history without an index is the same one. */
     uint64_t incarnation;        /**< Of the ledger as opened. */
     uint64_t incarnation_before; /**< Known to the model before it was opened; 0: created then. */
     bool was_clean;
+    bool failing;  /**< Operations of the disk are made to fail, and calls may fail because of it. */
     unsigned live; /**< Calls without an answer. */
     call calls[WORLD_CALLS_MAX];
 } world;
@@ -73,8 +80,12 @@ void world_done(world *w);
 
 /** Merges; what is merged must survive. */
 void world_merge(world *w);
-/** Makes room for a blocking call, which would wait for a merge that nobody makes. */
-void world_pay(world *w);
+/** Makes room for a blocking call, which would wait for a merge that nobody makes. False: there is none. */
+bool world_pay(world *w);
+/** Whether a call failed because an operation of the disk did, as it was meant to. */
+bool world_failed(const world *w, firn_status status, const firn_error *err);
+/** Whether the ledger says that it takes nothing any more. */
+bool world_is_poisoned(const world *w);
 
 /** One thing by dice; closing and reopening only if `reopens`. */
 void world_act(world *w, bool reopens);
@@ -92,6 +103,8 @@ void world_commit(world *w, model_request *request);
  * Returns the number of batches.
  */
 size_t world_check_log(world *w);
+/** The same of a damaged log: may end early, by a status that says why, and may be shorter than the floor. */
+size_t world_check_damaged(world *w, firn_status *out_status, firn_error *err);
 /** Streams and keys of a view must be those of the model's first `count` batches; the rows a replay. */
 void world_check_rows(world *w, size_t count);
 
@@ -110,23 +123,15 @@ typedef struct world_counts {
     uint64_t left[4]; /**< Indexes found when a ledger was opened, by index_left. */
     uint64_t behind;  /**< Of the committed ones, those that the log had gone on from. */
     uint64_t merges;
-    uint64_t held;    /**< Calls that were not taken because too much was not merged. */
+    uint64_t held;     /**< Calls that were not taken because too much was not merged. */
+    uint64_t failing;  /**< Lives with a failing disk, */
+    uint64_t failed;   /**< those in which it did fail, */
+    uint64_t poisoned; /**< and those in which that poisoned the ledger. */
+    uint64_t damaged;  /**< States with damage laid over them, */
+    uint64_t refused;  /**< those whose damage refused an open for writing, */
+    uint64_t harmless; /**< and those in which it changed nothing. */
+    uint64_t readers;  /**< Readers of what nobody had recovered. */
 } world_counts;
 extern world_counts world_counted;
-
-/** What the sweep is doing, for the text of a violation. */
-typedef struct sweep_place {
-    uint64_t seed;
-    uint64_t state;  /**< Number of the crash state within the seed; 0: the history itself. */
-    uint64_t action; /**< Actions of the history so far. */
-    char plan[160];  /**< How the state was made. */
-} sweep_place;
-extern sweep_place place;
-/** Tell what the history does, on stderr: 1 the history, 2 every recovered state too. Set by --trace. */
-extern int trace_level;
-void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/** Prints what is wrong and where, and ends the program with status 1. */
-_Noreturn void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

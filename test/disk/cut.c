@@ -14,6 +14,7 @@ static disk *like(const disk *d, uint64_t seed)
     disk *made = disk_new(seed);
 
     made->controls.wall_ns = d->controls.wall_ns;
+    made->controls.no_fua = d->controls.no_fua;
     made->monotonic_ns = d->monotonic_ns;
     made->stamp = d->stamp;
     made->next_id = d->next_id;
@@ -107,8 +108,13 @@ static void cut_data(const disk_cut_plan *plan, const effect *e, uint64_t i, dic
     }
 }
 
-/* Whether a plan that takes effects as wholes keeps the i-th open one. */
-static bool keeps(const disk_cut_plan *plan, uint64_t i, dice *with)
+static bool is_entry(const effect *e)
+{
+    return e->kind == EFFECT_CREATE || e->kind == EFFECT_RENAME || e->kind == EFFECT_REMOVE;
+}
+
+/* Whether a plan that takes effects as wholes keeps e, the i-th open one. */
+static bool keeps(const disk_cut_plan *plan, const effect *e, uint64_t i, dice *with)
 {
     switch (plan->how) {
     case DISK_CUT_NONE:
@@ -123,6 +129,10 @@ static bool keeps(const disk_cut_plan *plan, uint64_t i, dice *with)
         return i < plan->number;
     case DISK_CUT_HOLED:
         return true;
+    case DISK_CUT_SIZES:
+        return e->kind != EFFECT_DATA;
+    case DISK_CUT_NAMES:
+        return is_entry(e);
     case DISK_CUT_RANDOM:
         return dice_chance(with, 2);
     }
@@ -149,11 +159,11 @@ disk *disk_cut(const disk *d, const disk_cut_plan *plan)
             continue;
         }
         open_at += effect_open(e) ? 1 : 0;
-        if (e->kind != EFFECT_DATA && e->kind != EFFECT_SIZE && e->kind != EFFECT_SHRINK) {
-            if (e->state == EFFECT_SETTLED || keeps(plan, number, &with)) {
+        if (is_entry(e)) {
+            if (e->state == EFFECT_SETTLED || keeps(plan, e, number, &with)) {
                 effect_apply_name(e, &made->durable_names);
             }
-        } else if (e->state == EFFECT_SETTLED || (wholes && keeps(plan, number, &with))) {
+        } else if (e->state == EFFECT_SETTLED || (wholes && keeps(plan, e, number, &with))) {
             effect_apply(e, at);
         } else if (!wholes) {
             cut_data(plan, e, number, &with, at);

@@ -25,6 +25,14 @@ static inline uint64_t dice_next(dice *d)
     return z ^ (z >> 31);
 }
 
+/** A seed for the number-th part of what a seed decides, so that no part depends on how another one rolls. */
+static inline uint64_t dice_part(uint64_t seed, uint64_t number)
+{
+    dice d = dice_of(seed ^ (number + 1) * UINT64_C(0xd1b54a32d192ed03));
+
+    return dice_next(&d);
+}
+
 /** 0 … sides - 1; sides is at least 1. */
 static inline uint64_t dice_roll(dice *d, uint64_t sides)
 {

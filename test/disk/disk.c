@@ -135,10 +135,18 @@ static uint64_t hash_names(const disk *d, const names *n, bool durable)
 
 uint64_t disk_hash(const disk *d)
 {
+    const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
     uint64_t h = hash_names(d, &d->durable_names, true);
 
     if (d->effects_count > 0) {
-        h = (h + d->effects_count) * UINT64_C(0x9e3779b97f4a7c15) + hash_names(d, &d->cache_names, false);
+        h = (h + d->effects_count) * factor + hash_names(d, &d->cache_names, false);
+    }
+    for (size_t i = 0; i < d->effects_count; i++) {
+        const effect *e = &d->effects[i];
+        uint64_t facts = (uint64_t)e->kind << 8 | (uint64_t)e->state << 4 | (e->on_device ? 1 : 0) |
+                         (e->orphan ? 2 : 0) | (e->lost ? 4 : 0);
+
+        h = (h ^ (h >> 29) ^ facts ^ e->offset << 16) * factor;
     }
     return h;
 }

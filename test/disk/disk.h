@@ -14,6 +14,9 @@
  *
  * A blocking write is PENDING at once; a sync settles what was PENDING when it was issued, no more: writes whose
  * completion was not reaped by then are not covered. A queued write ends PENDING, or SETTLED if it was queued durable.
+ * The device of a disk with no_fua knows no write that is durable by itself: what was queued durable is written, and
+ * then the device's cache is flushed. That settles more than was asked for: of what else is PENDING, of any file,
+ * whatever had reached the device by then, which is for the dice to say.
  * A failed sync leaves what it covered readable. By dice an effect may still be settled by a later sync, or it is lost:
  * in the cache alone, taken for clean, so that no later sync settles it and read_device() does not see it. Entries stay
  * as they were: a file system that cannot commit them does not say later that it did.
@@ -81,11 +84,13 @@ typedef struct disk_controls {
     uint64_t fail_at; /**< The operation with this number (1: the next) fails; 0: none. Counts down. */
     int fail_errno;
     bool fail_for_ever;  /**< And all after it. */
+    bool fail_queued;    /**< Only writes and syncs of the queue count. */
     bool fail_short;     /**< A queued write that is to fail is written in part and says so instead. */
     uint64_t space_left; /**< Bytes that creating, filling and extending may still take, if space_limited. */
     bool space_limited;
     uint64_t land_in; /**< An orphan lands at one in so many operations; 0: only by disk_land(). */
     bool reap_eager;  /**< reap() takes all completions at once, in order. */
+    bool no_fua;      /**< A durable write is a write and a flush: see below. Crashes leave a disk of the same kind. */
 } disk_controls;
 
 /** What the disk saw. */
@@ -124,7 +129,7 @@ unsigned disk_open_effects(const disk *d);
 unsigned disk_effect_sectors(const disk *d, unsigned i);
 /** Orphans that have not landed. */
 unsigned disk_orphans(const disk *d);
-/** A hash of all names, sizes and bytes, durable ones and, where effects are open, cached ones. */
+/** A hash of all names, sizes and bytes, durable ones and, where effects are open, cached ones and what they are. */
 uint64_t disk_hash(const disk *d);
 
 /** What becomes of a sector that was not kept. */
@@ -143,6 +148,8 @@ typedef struct disk_cut_plan {
         DISK_CUT_MASK,   /**< The open effects whose bit is set in `number`; those beyond the 64th are dropped. */
         DISK_CUT_TORN,   /**< All before the `number`-th; of that one the first `sector` sectors. */
         DISK_CUT_HOLED,  /**< All but sector `sector` of the `number`-th. */
+        DISK_CUT_SIZES,  /**< Sizes and entries, no data. */
+        DISK_CUT_NAMES,  /**< Entries alone. */
         DISK_CUT_RANDOM  /**< Each kept, dropped or torn by dice. */
     } how;
     uint64_t number;

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <stdio.h>
 #include <string.h>
 
 void *disk_need(void *p)
@@ -35,8 +34,7 @@ void names_set(names *n, const char *name, int inode_number)
             n->list = disk_need(realloc(n->list, n->capacity * sizeof *n->list));
         }
         i = (int)n->count++;
-        memset(&n->list[i], 0, sizeof n->list[i]);
-        (void)snprintf(n->list[i].name, sizeof n->list[i].name, "%s", name);
+        effect_name(n->list[i].name, name);
     }
     n->list[i].inode = inode_number;
 }
@@ -74,7 +72,10 @@ int inode_new(disk *d)
 
 void effect_name(char to[FRN_IO_NAME_SIZE_MAX + 1], const char *from)
 {
-    (void)snprintf(to, FRN_IO_NAME_SIZE_MAX + 1, "%s", from);
+    size_t length = strlen(from);
+
+    assert(length <= FRN_IO_NAME_SIZE_MAX);
+    memcpy(to, from, length + 1);
 }
 
 effect *effect_add(disk *d, effect_kind kind, effect_state state, int inode_number)
@@ -225,6 +226,18 @@ void effect_settle_file(disk *d, int inode_number, uint64_t stamp)
 void effect_settle_names(disk *d)
 {
     mark(d, true, -1, d->stamp, false);
+}
+
+void effect_settle_flushed(disk *d)
+{
+    for (size_t i = 0; i < d->effects_count; i++) {
+        effect *e = &d->effects[i];
+
+        if (e->state == EFFECT_PENDING && !e->lost && e->kind == EFFECT_DATA && dice_chance(&d->dice, 2)) {
+            e->state = EFFECT_SETTLED;
+            d->counts.bytes_settled += e->size;
+        }
+    }
 }
 
 void effect_lose_file(disk *d, int inode_number, uint64_t stamp)

@@ -123,6 +123,8 @@ uint64_t effect_sectors(const effect *e);
 /** Makes what a sync issued at `stamp` covers durable. */
 void effect_settle_file(disk *d, int inode_number, uint64_t stamp);
 void effect_settle_names(disk *d);
+/** The device's cache was flushed: by dice, what was in it is durable. */
+void effect_settle_flushed(disk *d);
 /** The sync failed: what it covered can be settled by none. */
 void effect_lose_file(disk *d, int inode_number, uint64_t stamp);
 /** Moves settled effects that no open one precedes into the durable content. */

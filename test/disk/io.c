@@ -23,7 +23,7 @@ int disk_begin_op(disk *d, disk_op op)
     if (dice_chance(&d->dice, c->land_in)) {
         (void)disk_land(d);
     }
-    if (c->fail_at == 0 || --c->fail_at > 0) {
+    if (c->fail_at == 0 || (c->fail_queued && op != DISK_QUEUE_WRITE && op != DISK_QUEUE_SYNC) || --c->fail_at > 0) {
         return 0;
     }
     if (c->fail_for_ever) {

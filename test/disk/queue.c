@@ -211,6 +211,9 @@ static int64_t finish_write(disk_io *io, const queued *q)
     if (durable) {
         effect_find(d, q->effect)->state = EFFECT_SETTLED;
         d->counts.bytes_settled += q->size;
+        if (d->controls.no_fua) {
+            effect_settle_flushed(d);
+        }
         effect_fold(d);
     }
     return (int64_t)q->size;

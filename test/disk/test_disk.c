@@ -170,6 +170,33 @@ static void test_durable_write(void **state)
     rig_down(&r);
 }
 
+/* Without FUA a durable write flushes the device: other writes may become durable with it; with FUA none does. */
+static void test_flush(void **state)
+{
+    unsigned flushed[2] = {0};
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 32; seed++) {
+        for (int no_fua = 0; no_fua < 2; no_fua++) {
+            rig r = rig_up(seed);
+            frn_file *b = open_file(r.io, "b", FRN_IO_WRITE | FRN_IO_CREATE);
+
+            disk_controls_of(r.d)->no_fua = no_fua != 0;
+            write_page(r.a, 0, 0);
+            write_page(b, 0, 0);
+            r.a->ops->queue_write(r.a, page[1], PAGE, PAGE, true, 1);
+            r.io->ops->queue_send(r.io);
+            assert_int_equal(reap(r.io, 1), PAGE);
+            assert_int_equal(after_cut(r.d, keep_none, 1, 1), 0xff);
+            flushed[no_fua] += after_cut(r.d, keep_none, 0, 0) == 0xff ? 1 : 0;
+            b->ops->file_close(b);
+            rig_down(&r);
+        }
+    }
+    assert_int_equal(flushed[0], 0);
+    assert_in_range(flushed[1], 1, 31);
+}
+
 /* A write is torn at every sector boundary; the rest is old, zeros or garbage; or one sector alone is missing. */
 static void test_torn_writes(void **state)
 {
@@ -277,6 +304,31 @@ static void test_size_without_data(void **state)
     assert_true(disk_has(cut, "a", &size));
     assert_int_equal(size, 8 * PAGE);
     disk_free(cut);
+    rig_down(&r);
+}
+
+/* A new file may come back as an entry alone, or with its size and blank. */
+static void test_entry_and_size_alone(void **state)
+{
+    rig r = rig_up(7);
+    frn_file *b = open_file(r.io, "b", FRN_IO_WRITE | FRN_IO_CREATE);
+    uint64_t size;
+    disk *cut;
+
+    (void)state;
+    write_page(b, 2, 0);
+    write_page(r.a, 1, 0);
+    cut = disk_cut(r.d, &(disk_cut_plan){.how = DISK_CUT_NAMES});
+    assert_true(disk_has(cut, "b", &size));
+    assert_int_equal(size, 0);
+    assert_int_equal(sectors_of(cut, 1, 0), 0);
+    disk_free(cut);
+    cut = disk_cut(r.d, &(disk_cut_plan){.how = DISK_CUT_SIZES});
+    assert_true(disk_has(cut, "b", &size));
+    assert_int_equal(size, PAGE);
+    assert_int_equal(sectors_of(cut, 1, 0), 0);
+    disk_free(cut);
+    b->ops->file_close(b);
     rig_down(&r);
 }
 
@@ -412,6 +464,22 @@ static void test_failed_queue(void **state)
     rig_down(&r);
 }
 
+/* Faults of the queue alone leave the blocking side in peace. */
+static void test_failed_queue_alone(void **state)
+{
+    rig r = rig_up(10);
+
+    (void)state;
+    disk_controls_of(r.d)->fail_at = 1;
+    disk_controls_of(r.d)->fail_queued = true;
+    write_page(r.a, 0, 0);
+    assert_int_equal(r.a->ops->sync(r.a, &err), FIRN_OK);
+    r.a->ops->queue_sync(r.a, 1);
+    r.io->ops->queue_send(r.io);
+    assert_int_equal(reap(r.io, 1), -EIO);
+    rig_down(&r);
+}
+
 /* A full disk refuses to fill, to extend and to create, and leaves what is there. */
 static void test_no_space(void **state)
 {
@@ -540,14 +608,17 @@ int main(void)
         cmocka_unit_test(test_write_is_pending_until_sync),
         cmocka_unit_test(test_sync_covers_only_reaped_writes),
         cmocka_unit_test(test_durable_write),
+        cmocka_unit_test(test_flush),
         cmocka_unit_test(test_torn_writes),
         cmocka_unit_test(test_every_subset),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_size_without_data),
+        cmocka_unit_test(test_entry_and_size_alone),
         cmocka_unit_test(test_death_with_live_device),
         cmocka_unit_test(test_orphans),
         cmocka_unit_test(test_failed_sync),
         cmocka_unit_test(test_failed_queue),
+        cmocka_unit_test(test_failed_queue_alone),
         cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_overlay),
         cmocka_unit_test(test_completions_are_seeded),
