@@ -314,6 +314,13 @@ static void clear_one(frn_log *log)
     }
 }
 
+void frn_maker_clear(frn_log *log, size_t count)
+{
+    while (log->leavings_count > count) {
+        clear_one(log);
+    }
+}
+
 /* Whether the segment in hand will be the one that takes groups. */
 static bool makes_first(frn_log *log)
 {

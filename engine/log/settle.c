@@ -23,6 +23,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum {
+    LEAVINGS_MAX = 4 /* Of one crash: the segment in which writing ended, and the default number of spares, twice. */
+};
+
 /* The files of both slots exist, at full size but for the one that was believed, which is durable: a killed writer may
    have left it in a cache only, and the other slot is about to be overwritten. */
 static firn_status ensure_slots(frn_log *log, int believed, firn_error *err)
@@ -211,7 +215,8 @@ static firn_status remove_unnamed(frn_recovery *r, firn_error *err)
 }
 
 /* Notes the files that hold nothing, and those in which writing ended, for the maker to clear away: no number of theirs
-   is given out again. */
+   is given out again. The maker waits until nothing is written, so a writer that comes, works and crashes again and
+   again would pile them up: many are cleared away here. */
 static firn_status note_leavings(frn_recovery *r, firn_error *err)
 {
     frn_log *log = r->log;
@@ -219,8 +224,10 @@ static firn_status note_leavings(frn_recovery *r, firn_error *err)
     firn_status status = FIRN_OK;
 
     for (size_t i = 0; i < log->segments.count && status == FIRN_OK; i++) {
-        if (!log->segments.at[i]->sealed && log->segments.at[i] != log->active) {
-            status = frn_recovery_number(log, &numbers, log->segments.at[i]->number, err);
+        const frn_segment *segment = log->segments.at[i];
+
+        if (!segment->sealed && segment != log->active && segment->file_size > segment->end_offset) {
+            status = frn_recovery_number(log, &numbers, segment->number, err);
         }
     }
     for (size_t i = 0; i < r->touched.count && status == FIRN_OK; i++) {
@@ -233,6 +240,7 @@ static firn_status note_leavings(frn_recovery *r, firn_error *err)
     }
     if (status == FIRN_OK) {
         frn_maker_leave(log, numbers.at, numbers.count);
+        frn_maker_clear(log, LEAVINGS_MAX);
     } else {
         frn_free(log->heap, numbers.at);
     }

@@ -294,6 +294,57 @@ static void test_names_not_durable(void **state)
     io->ops->close(io);
 }
 
+static void add_size(void *arg, const char *name, uint64_t size)
+{
+    uint64_t *sum = arg;
+
+    *sum += strstr(name, ".seg") != NULL ? size : 0;
+}
+
+static uint64_t size_of_segments(frn_io *io)
+{
+    firn_error err = {0};
+    uint64_t sum = 0;
+
+    assert_ok(io->ops->list(io, add_size, &sum, &err));
+    return sum;
+}
+
+/* Writers that come, write, find no quiet moment, and die, one after the other: the files that they leave do not pile
+   up, and the first one that closes the log leaves nothing of them. */
+static void test_no_pile_of_leavings(void **state)
+{
+    enum {
+        DEATHS = 25,
+        LEFT_MAX = 4 /* As settle.c says; and those of the last death. */
+    };
+    struct place *place = *state;
+    frn_log_options options = plain;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    uint64_t last = 0;
+    frn_log *log;
+
+    options.threads = false;
+    assert_ok(frn_log_create(&place->heap, io, &options, &err));
+    for (unsigned i = 0; i < DEATHS; i++) {
+        log = open_log(io, place, &options);
+        last = append(log, 1, 0, true);
+        frn_log_abandon(log);
+        if (!place->memory) {
+            io->ops->close(io);
+            io = open_io(place);
+        }
+        assert_in_range(size_of_segments(io), 1, (LEFT_MAX + 2) * SEGMENT + DEATHS * UINT64_C(8192));
+    }
+    log = open_log(io, place, &options);
+    (void)append(log, 1, 0, true);
+    read_all(log, 1, last);
+    assert_ok(frn_log_close(log, &err));
+    assert_in_range(size_of_segments(io), 1, 2 * SEGMENT + DEATHS * UINT64_C(8192));
+    io->ops->close(io);
+}
+
 static void wide_facts(frn_io *io, frn_io_facts *out_facts)
 {
     passer.real->facts(io, out_facts);
@@ -500,6 +551,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_endless_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shortened_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_not_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_pile_of_leavings, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_room_for_a_group, setup, teardown),
         cmocka_unit_test_setup_teardown(test_largest_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_open_overtaken, setup, teardown),
