@@ -350,6 +350,7 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
     frn_log *log = r->log;
     bool current = header->incarnation == current_incarnation(log);
     frn_segment *segment = frn_segment_new(log, header->number, header->size, header->incarnation, false);
+    uint64_t file_size = 0;
     unsigned found = 0;
     bool taken = false;
     firn_status status;
@@ -369,7 +370,8 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
     }
     r->walk.device = false;
     if (status == FIRN_OK) {
-        status = log->io->ops->size(file, &segment->file_size, err);
+        status = log->io->ops->size(file, &file_size, err);
+        segment->file_size = file_size;
     }
     if (status < 0) {
         frn_segment_free(log, segment);
@@ -377,7 +379,7 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
     }
     if (segment->counts.groups == 0) {
         /* A file that lost its end is not pre-written there. */
-        bool spare = log->manifest.clean && current && !segment->sealed && segment->file_size == segment->size &&
+        bool spare = log->manifest.clean && current && !segment->sealed && file_size == segment->size &&
                      r->spares.count < FRN_LOG_SPARES_MAX;
         bool touched = !log->manifest.clean && current;
 
