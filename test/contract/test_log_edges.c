@@ -407,6 +407,48 @@ static void test_many_deaths(void **state)
     verify_is_healthy(place, last);
 }
 
+/* A writer goes on behind what another one closed, in the same segment, and dies: opening walks only what is new in the
+   segment, and writes no footer from that. The opening after that walks all of it, and writes one. */
+static void test_footer_of_a_part(void **state)
+{
+    struct place *place = *state;
+    frn_log_options options = plain;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    unsigned footers[3];
+    struct files files;
+    uint64_t last = 0;
+    frn_log *log;
+
+    options.threads = false;
+    assert_ok(frn_log_create(&place->heap, io, &options, &err));
+    for (unsigned i = 0; i < 2; i++) {
+        log = open_log(io, place, &options);
+        (void)append(log, 1, 0, true);
+        (void)append(log, 9, 0, i == 0); /* What nobody waited for is known to nobody. */
+        if (i == 0) {
+            assert_ok(frn_log_close(log, &err));
+        } else {
+            frn_log_abandon(log);
+        }
+        if (!place->memory) {
+            io->ops->close(io);
+            io = open_io(place);
+        }
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        log = open_log(io, place, &options);
+        last = append(log, 1, 0, true);
+        assert_ok(frn_log_close(log, &err));
+        files = list_files(io);
+        footers[i] = count_footers(io, &files);
+    }
+    assert_int_equal(footers[0], 0);
+    assert_int_equal(footers[2], 1);
+    io->ops->close(io);
+    verify_is_healthy(place, last);
+}
+
 static void wide_facts(frn_io *io, frn_io_facts *out_facts)
 {
     passer.real->facts(io, out_facts);
@@ -614,6 +656,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_shortened_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_not_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_deaths, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_footer_of_a_part, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_room_for_a_group, setup, teardown),
         cmocka_unit_test_setup_teardown(test_largest_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_open_overtaken, setup, teardown),
