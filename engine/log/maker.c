@@ -223,9 +223,8 @@ static void step_ready(frn_log *log)
         log->big_wanted = log->big_wanted <= segment->size ? 0 : log->big_wanted;
     } else if (big) {
         /* It comes before them in the log, so what was said of them holds for all of it. */
-        segment->reach = log->spares_count > 0 && log->spares[0]->reach > 0
-                             ? frn_segment_data_end(log, segment->size)
-                             : 0;
+        segment->reach =
+            log->spares_count > 0 && log->spares[0]->reach > 0 ? frn_segment_data_end(log, segment->size) : 0;
         memmove(&log->spares[1], &log->spares[0], log->spares_count * sizeof log->spares[0]);
         log->spares[0] = segment;
         if (log->big_wanted <= segment->size) {
@@ -285,7 +284,8 @@ static frn_segment *segment_of(frn_log *log, uint64_t number, frn_segment **out_
 }
 
 /* Whether a crash left a segment without the footer that it may have: all its groups were walked, so its counts are
-   whole; and as a good footer says that all earlier ones of its incarnation were written, the one before has its own. */
+   whole; and as a good footer says that all earlier ones of its incarnation were written, the one before has its own.
+ */
 static bool lacks_footer(frn_log *log, const frn_segment *segment, const frn_segment *before)
 {
     return segment->incarnation != frn_log_incarnation(log) && !segment->sealed && !segment->seal_sent &&

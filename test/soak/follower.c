@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* follower.c — a process that follows a ledger, whatever happens to its writers. */
+#include <malloc.h>
 #include <stdio.h>
 
 #include "test/soak/load.h"
@@ -47,6 +48,7 @@ static void follow(const follower *f, firn_ledger *ledger, uint64_t *seq)
         status = firn_tail_next(tail, WAIT_NS, &record, &err);
         if (status != FIRN_OK) {
             look(f, ledger);
+            (void)malloc_trim(0);
             waits++;
             continue;
         }

@@ -20,9 +20,9 @@
  *                                     close, and after a kill
  *
  * A figure is judged if there are a hundred samples behind the warm-up. In a shorter run there are bounds that hold at
- * each moment. Figures of this process are taken when the ledger is closed. Load is paced, so that an hour does not
- * fill a disk. What grows with the ledger by right is not judged: pages of the index's map, time to rebuild the index
- * or to verify.
+ * each moment. Figures of this process are taken when the ledger is closed, and all three give back what malloc keeps
+ * for later: what remains is in use. Load is paced, so that an hour does not fill a disk. What grows with the ledger by
+ * right is not judged: pages of the index's map, time to rebuild the index or to verify.
  *
  * All samples go to a CSV file, by default samples.csv beside the ledger's folder. --long keeps the next seed in FILE.
  */

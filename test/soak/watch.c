@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -145,6 +146,7 @@ void watch_sample(watch *w, uint64_t rounds, uint64_t seq, uint64_t data_bytes)
         return;
     }
     w->sampled = at;
+    (void)malloc_trim(0);
     all[0] = holding_of(getpid());
     all[1] = holding_of(w->staying);
     all[2] = holding_of(w->reopening);
