@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,7 @@ _Noreturn static void become_kernel(const char *folder, const char *guest, const
     console = open(text[count], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (console < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(console, STDOUT_FILENO) < 0 ||
-        dup2(console, STDERR_FILENO) < 0 || setsid() < 0) {
+        dup2(console, STDERR_FILENO) < 0) {
         _exit(1);
     }
     if (access(SHARED_MEMORY, W_OK) == 0) {
@@ -70,6 +71,34 @@ _Noreturn static void become_kernel(const char *folder, const char *guest, const
     }
     (void)execv(KERNEL, argv);
     _exit(1);
+}
+
+/*
+ * Of its processes some outlive the kernel if that is killed. So they live in a process namespace, whose first process
+ * takes all others with it: whatever becomes of the test, nothing is left.
+ */
+_Noreturn static void keep_kernel(const char *folder, const char *guest, const char *file_system, uint64_t seed)
+{
+    pid_t first, kernel;
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || unshare(CLONE_NEWPID) != 0) {
+        _exit(1);
+    }
+    first = fork();
+    if (first == 0) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+            _exit(1);
+        }
+        kernel = fork();
+        if (kernel == 0) {
+            become_kernel(folder, guest, file_system, seed);
+        }
+        while (waitpid(-1, NULL, 0) != kernel) {
+        }
+        _exit(0);
+    }
+    (void)process_wait(first);
+    _exit(0);
 }
 
 static bool console_says(const char *folder, const char *line)
@@ -101,16 +130,13 @@ boot_end boot(const char *folder, const char *guest, const char *file_system, ui
         violation("fork: %s", strerror(errno));
     }
     if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        become_kernel(folder, guest, file_system, seed);
+        keep_kernel(folder, guest, file_system, seed);
     }
     ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
     do {
         ready = poll(&ended, 1, END_WAIT_MS);
     } while (ready < 0 && errno == EINTR);
-    /* Its processes are one group; a kernel that does not end, and what it may leave behind, are killed with it. */
-    (void)kill(-pid, SIGKILL);
-    (void)process_wait(pid);
+    (void)process_kill(pid);
     (void)close(ended.fd);
     if (console_says(folder, GUEST_DONE)) {
         return BOOT_DONE;
