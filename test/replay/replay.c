@@ -45,6 +45,8 @@ static const uint64_t log_size = UINT64_C(8) << 30; /* Sparse. */
 
 typedef struct totals {
     uint64_t recordings;
+    uint64_t first_seed; /* Of them. */
+    uint64_t last_seed;
     uint64_t states[FILE_SYSTEMS];
     uint64_t kinds[STATE_KINDS];
     uint64_t distinct;
@@ -188,6 +190,8 @@ static void judge_recording(bench *b, unsigned file_system, uint64_t seed, size_
         b->sum.writes += log.blocks[i].kind == BLOCK_WRITE || log.blocks[i].kind == BLOCK_DURABLE ? 1 : 0;
     }
     b->sum.distinct += count_distinct(hashes, list.count);
+    b->sum.first_seed = b->sum.recordings == 0 ? seed : b->sum.first_seed;
+    b->sum.last_seed = seed;
     b->sum.recordings++;
     free(hashes);
     states_free(&list);
@@ -264,9 +268,10 @@ static void tell(const bench *b, uint64_t seed)
                  seed, t->recordings, t->writes, t->marks, t->kinds[STATE_PREFIX], t->kinds[STATE_LOST],
                  t->kinds[STATE_TORN], t->tally.acknowledged, t->tally.records);
     (void)printf("summary: states=%" PRIu64 " distinct=%" PRIu64 " ext4=%" PRIu64 " xfs=%" PRIu64 " btrfs=%" PRIu64
-                 " recordings=%" PRIu64 " acknowledged=%" PRIu64 " violations=0\n",
+                 " recordings=%" PRIu64 " acknowledged=%" PRIu64 " first_seed=%" PRIu64 " last_seed=%" PRIu64
+                 " violations=0\n",
                  t->states[0] + t->states[1] + t->states[2], t->distinct, t->states[0], t->states[1], t->states[2],
-                 t->recordings, t->tally.acknowledged);
+                 t->recordings, t->tally.acknowledged, t->first_seed, t->last_seed);
 }
 
 /* Makes the list of file systems to use; says why others are not. Returns how many. */

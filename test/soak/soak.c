@@ -332,10 +332,11 @@ static int tell(soak *s)
     grew = watch_end(&s->watch);
     (void)printf("summary: seconds=%.0f rounds=%" PRIu64 " kills=%" PRIu64 " reopens=%" PRIu64 " records=%" PRIu64
                  " acknowledged=%" PRIu64 " acknowledged_lost=0 rss_first_kib=%" PRIu64 " rss_last_kib=%" PRIu64
-                 " fds_first=%" PRIu64 " fds_last=%" PRIu64 " threads_last=%" PRIu64 " grew=%u violations=0\n",
+                 " fds_first=%" PRIu64 " fds_last=%" PRIu64 " threads_last=%" PRIu64 " grew=%u first_seed=%" PRIu64
+                 " last_seed=%" PRIu64 " violations=0\n",
                  watch_seconds(&s->watch), s->rounds, s->kills, s->opens, s->truth.records, s->truth.acknowledged,
                  s->watch.first.anonymous_kib, s->watch.last.anonymous_kib, s->watch.first.descriptors,
-                 s->watch.last.descriptors, s->watch.last.threads, grew);
+                 s->watch.last.descriptors, s->watch.last.threads, grew, s->seed, s->seed);
     return grew == 0 && s->kills > 0 && s->truth.acknowledged > 0 ? 0 : 1;
 }
 
