@@ -566,6 +566,7 @@ firn_status frn_log_close(frn_log *log, firn_error *err)
                 *err = log->poison_error;
             }
         } else {
+            frn_maker_clear(log, 0);
             status = leave_clean_mark(log, err);
         }
         if (status < 0) {

@@ -9,8 +9,10 @@
  * Why the header comes last: a valid header with a number that a manifest slot does not know proves that the slot is
  * old. Why blank before rename: a file never stands under a name with the header of another.
  *
- * When nothing else is to be made and nothing is being written, files are cleared away that an unclean stop left. Done
- * here and not by opening: the file system takes some ms for each.
+ * When nothing else is to be made and nothing is being written, files are cleared away that unclean stops left. Done
+ * here and not by opening: the file system takes some ms for each. Segments in which writing ended are closed off: they
+ * give up the space behind their last record, and get the footer that their writer did not come to. Otherwise each
+ * crash would make all later openings longer.
  *
  * What can fail: no space while filling: the file is removed, callers who need a segment get the error, the next need
  * tries again; the same if the manifest has no room for a number. An error in the manifest or in a header, bytes that
@@ -221,9 +223,8 @@ static void step_ready(frn_log *log)
         log->big_wanted = log->big_wanted <= segment->size ? 0 : log->big_wanted;
     } else if (big) {
         /* It comes before them in the log, so what was said of them holds for all of it. */
-        segment->reach = log->spares_count > 0 && log->spares[0]->reach > 0
-                             ? frn_segment_data_end(log, segment->size)
-                             : 0;
+        segment->reach =
+            log->spares_count > 0 && log->spares[0]->reach > 0 ? frn_segment_data_end(log, segment->size) : 0;
         memmove(&log->spares[1], &log->spares[0], log->spares_count * sizeof log->spares[0]);
         log->spares[0] = segment;
         if (log->big_wanted <= segment->size) {
@@ -266,51 +267,104 @@ void frn_maker_leave(frn_log *log, uint64_t *numbers, size_t count)
     log->leavings_count = count;
 }
 
-/* What of a file is to be kept: up to the last record if writing ended in it by a crash, for a crash shall not cost a
-   whole segment of space; nothing if it is not part of the log. A write of the dead process that lands later makes it
-   longer again; nobody looks there. */
-static uint64_t size_kept(frn_log *log, uint64_t number)
+/* The segment of this number, if it is part of the log. Segments of a log that is written stay until it is closed. */
+static frn_segment *segment_of(frn_log *log, uint64_t number, frn_segment **out_before)
 {
-    uint64_t kept = 0;
+    frn_segment *found = NULL;
 
     frn_mutex_lock(&log->list);
-    for (size_t i = 0; i < log->segments.count && kept == 0; i++) {
-        kept = log->segments.at[i]->number == number ? log->segments.at[i]->end_offset : 0;
+    for (size_t i = 0; i < log->segments.count && found == NULL; i++) {
+        if (log->segments.at[i]->number == number) {
+            found = log->segments.at[i];
+            *out_before = i > 0 ? log->segments.at[i - 1] : NULL;
+        }
     }
     frn_mutex_unlock(&log->list);
-    return kept;
+    return found;
+}
+
+/* Whether a crash left a segment without the footer that it may have: all its groups were walked, so its counts are
+   whole; and as a good footer says that all earlier ones of its incarnation were written, the one before has its own.
+ */
+static bool lacks_footer(frn_log *log, const frn_segment *segment, const frn_segment *before)
+{
+    return segment->incarnation != frn_log_incarnation(log) && !segment->sealed && !segment->seal_sent &&
+           segment->known_offset == 0 &&
+           (before == NULL || before->incarnation != segment->incarnation || before->sealed || before->seal_sent);
+}
+
+/* Writes the footer that the dead writer did not come to, so that no later opening walks the groups again. A footer of
+   the dead writer that lands late has the same bytes: it was sent when all groups were durable. */
+static firn_status write_footer(frn_log *log, frn_segment *segment, frn_file *file, firn_error *err)
+{
+    size_t size = (size_t)fmt_footer_size(segment->size, log->alignment);
+    uint8_t *bytes = frn_alloc_aligned(log->heap, log->alignment, size);
+    firn_status status;
+
+    if (bytes == NULL) {
+        return frn_fail(err, FIRN_ENOMEM, "footer: out of memory");
+    }
+    fmt_footer_encode(bytes, size, segment->salt, &segment->counts, segment->anchors);
+    status = log->io->ops->write(file, bytes, size, segment->size - size, err);
+    if (status == FIRN_OK) {
+        status = log->io->ops->sync(file, err);
+    }
+    segment->seal_sent = status == FIRN_OK;
+    frn_free(log->heap, bytes);
+    return status;
+}
+
+/* Of a segment in which writing ended by a crash the space behind the last record is given up, for a crash shall not
+   cost a whole segment. A write of the dead process that lands later makes it longer again; nobody looks there. */
+static firn_status close_off(frn_log *log, frn_segment *segment, const frn_segment *before, const char *name,
+                             firn_error *err)
+{
+    const frn_io_ops *ops = log->io->ops;
+    frn_file *file = NULL;
+    uint64_t size = 0;
+    firn_status status = ops->open(log->io, name, FRN_IO_WRITE, &file, err);
+
+    if (status == FIRN_OK) {
+        status = ops->size(file, &size, err);
+    }
+    if (status == FIRN_OK && size > segment->end_offset) {
+        status = ops->shrink(file, segment->end_offset, err);
+    }
+    if (status == FIRN_OK && lacks_footer(log, segment, before)) {
+        status = write_footer(log, segment, file, err);
+    }
+    if (file != NULL) {
+        ops->file_close(file);
+    }
+    return status;
 }
 
 /* Clears one file away. Nothing relies on it, so a failure is only said; the next open tries again. */
 static void clear_one(frn_log *log)
 {
-    const frn_io_ops *ops = log->io->ops;
     uint64_t number = log->leavings[--log->leavings_count];
-    uint64_t kept = size_kept(log, number);
+    frn_segment *before = NULL;
+    frn_segment *segment = segment_of(log, number, &before);
     char name[FRN_SEGMENT_NAME_SIZE];
-    frn_file *file = NULL;
     firn_error err = {0};
-    uint64_t size = 0;
     firn_status status;
 
     frn_segment_name(number, name);
-    if (kept == 0) {
-        status = ops->remove(log->io, name, &err);
-        status = status == FIRN_ENOTFOUND ? FIRN_OK : status;
+    if (segment != NULL) {
+        status = close_off(log, segment, before, name, &err);
     } else {
-        status = ops->open(log->io, name, FRN_IO_WRITE, &file, &err);
-        if (status == FIRN_OK) {
-            status = ops->size(file, &size, &err);
-        }
-        if (status == FIRN_OK && size > kept) {
-            status = ops->shrink(file, kept, &err);
-        }
-    }
-    if (file != NULL) {
-        ops->file_close(file);
+        status = log->io->ops->remove(log->io, name, &err);
+        status = status == FIRN_ENOTFOUND ? FIRN_OK : status;
     }
     if (status < 0) {
         frn_trace_say(&log->options.trace, "space behind segment %" PRIu64 " is kept: %s", number, err.text);
+    }
+}
+
+void frn_maker_clear(frn_log *log, size_t count)
+{
+    while (log->leavings_count > count) {
+        clear_one(log);
     }
 }
 

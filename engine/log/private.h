@@ -44,6 +44,7 @@ typedef struct frn_segment {
     uint32_t salt;
     uint32_t prev_crc;   /**< crc of the group before its first one. */
     uint32_t last_crc;   /**< crc of its last group that was sent. */
+    uint64_t file_size;    /**< As recovery found it. */
     uint64_t known_offset; /**< Where recovery began to walk: counts and anchors tell only what is behind; 0: all. */
     bool closed;         /**< No group will be added. */
     bool sealed;         /**< A good footer is on disk. */
@@ -187,7 +188,7 @@ struct frn_log {
     uint64_t *recycled; /**< Numbers of files that may be used again; all are of segment_size. */
     size_t recycled_count;
     size_t recycled_capacity;
-    uint64_t *leavings; /**< Numbers of files that an unclean stop left, to be cut or removed: see maker.c. */
+    uint64_t *leavings; /**< Numbers of files that unclean stops left, to be cut or removed: see maker.c. */
     size_t leavings_count;
     frn_thread maker_thread;
     frn_word maker_word; /**< Changes when there may be something to make, or to stop. */
@@ -320,6 +321,9 @@ void frn_log_activate(frn_log *log, frn_segment *segment);
 
 /** Says which files to clear away; takes over the numbers. Before the log is shared. */
 void frn_maker_leave(frn_log *log, uint64_t *numbers, size_t count);
+
+/** Clear such files away until at most `count` are left. No other thread makes segments. */
+void frn_maker_clear(frn_log *log, size_t count);
 /** One step; true if there is more to do. quiet: nothing is being written. Takes the maker lock. */
 bool frn_maker_step(frn_log *log, bool quiet);
 /** Says that something may be wanted. Any lock. */

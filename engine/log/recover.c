@@ -391,6 +391,7 @@ static firn_status take_segment(frn_recovery *r, frn_file *file, const fmt_segme
     r->walk.device = false;
     if (status == FIRN_OK) {
         status = log->io->ops->size(file, &file_size, err);
+        segment->file_size = file_size;
     }
     if (status < 0) {
         frn_segment_free(log, segment);

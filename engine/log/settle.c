@@ -8,8 +8,8 @@
  * After an unclean stop: the files that hold the tail are synced (it was read past the cache); the manifest gets a new
  * incarnation that begins behind the last accepted record, loses the segments that hold nothing, and keeps the cut; and
  * writing begins in a fresh segment, which the maker's thread makes while the caller goes on. No place that the dead
- * process may have written is written again: bytes of its that land later belong to an incarnation that ended before
- * their seqs.
+ * process may have written is written again, but for footers, which have the same bytes (maker.c): bytes of its that
+ * land later belong to an incarnation that ended before their seqs.
  *
  * What can fail: every step can be cut short by a crash; the next recovery sees either the old manifest or the new one
  * and comes to the same end of the log. An incarnation without records leaves no trace but its number, which is not
@@ -22,6 +22,10 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
+
+enum {
+    LEAVINGS_MAX = 4 /* Of one crash: the segment in which writing ended, and the default number of spares, twice. */
+};
 
 /* The files of both slots exist, at full size but for the one that was believed, which is durable: a killed writer may
    have left it in a cache only, and the other slot is about to be overwritten. */
@@ -210,19 +214,24 @@ static firn_status remove_unnamed(frn_recovery *r, firn_error *err)
     return status;
 }
 
+/* Whether writing ended in a segment without its footer, or with space behind its last record. */
+static bool may_be_closed_off(frn_log *log, const frn_segment *segment)
+{
+    bool whole = segment->known_offset == 0;
+
+    return !segment->sealed && segment != log->active &&
+           (segment->file_size > segment->end_offset || (whole && segment->incarnation != frn_log_incarnation(log)));
+}
+
 /* Notes the files that hold nothing, and those in which writing ended, for the maker to clear away: no number of theirs
-   is given out again. */
+   is given out again. The maker waits until nothing is written, so a writer that comes, works and crashes again and
+   again would pile them up: many are cleared away here. */
 static firn_status note_leavings(frn_recovery *r, firn_error *err)
 {
     frn_log *log = r->log;
     frn_numbers numbers = {0};
     firn_status status = FIRN_OK;
 
-    for (size_t i = 0; i < log->segments.count && status == FIRN_OK; i++) {
-        if (!log->segments.at[i]->sealed && log->segments.at[i] != log->active) {
-            status = frn_recovery_number(log, &numbers, log->segments.at[i]->number, err);
-        }
-    }
     for (size_t i = 0; i < r->touched.count && status == FIRN_OK; i++) {
         status = frn_recovery_number(log, &numbers, r->touched.at[i], err);
     }
@@ -231,8 +240,15 @@ static firn_status note_leavings(frn_recovery *r, firn_error *err)
             status = frn_recovery_number(log, &numbers, r->orphans.at[i], err);
         }
     }
+    /* The last one is cleared away first: segments in the order of the log. */
+    for (size_t i = log->segments.count; i > 0 && status == FIRN_OK; i--) {
+        if (may_be_closed_off(log, log->segments.at[i - 1])) {
+            status = frn_recovery_number(log, &numbers, log->segments.at[i - 1]->number, err);
+        }
+    }
     if (status == FIRN_OK) {
         frn_maker_leave(log, numbers.at, numbers.count);
+        frn_maker_clear(log, LEAVINGS_MAX);
     } else {
         frn_free(log->heap, numbers.at);
     }

@@ -294,6 +294,161 @@ static void test_names_not_durable(void **state)
     io->ops->close(io);
 }
 
+enum {
+    DEATHS = 25
+};
+
+/* The segments of a log, as files. */
+struct files {
+    unsigned count;
+    unsigned numbers[4 * DEATHS];
+};
+
+static void add_number(void *arg, const char *name, uint64_t size)
+{
+    struct files *files = arg;
+
+    (void)size;
+    if (strstr(name, ".seg") != NULL) {
+        assert_true(files->count < sizeof files->numbers / sizeof files->numbers[0]);
+        (void)sscanf(name, "%x", &files->numbers[files->count++]);
+    }
+}
+
+static struct files list_files(frn_io *io)
+{
+    struct files files = {0};
+    firn_error err = {0};
+
+    assert_ok(io->ops->list(io, add_number, &files, &err));
+    return files;
+}
+
+static bool has_footer(frn_io *io, unsigned number)
+{
+    static uint8_t bytes[4096];
+    fmt_segment header;
+    fmt_footer footer;
+
+    poke(io, number, 0, bytes, sizeof bytes, false);
+    assert_int_equal(fmt_segment_decode(bytes, sizeof bytes, &header), FMT_OK);
+    poke(io, number, SEGMENT - sizeof bytes, bytes, sizeof bytes, false);
+    return fmt_footer_decode(bytes, sizeof bytes, fmt_salt(header.ledger_id, number, header.incarnation), &footer) ==
+           FMT_OK;
+}
+
+static unsigned count_footers(frn_io *io, const struct files *files)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < files->count; i++) {
+        count += has_footer(io, files->numbers[i]) ? 1 : 0;
+    }
+    return count;
+}
+
+static uint64_t disk_of(const struct place *place, const struct files *files)
+{
+    struct stat about;
+    char path[128];
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < files->count && !place->memory; i++) {
+        (void)snprintf(path, sizeof path, "%s/%016x.seg", place->folder, files->numbers[i]);
+        assert_int_equal(stat(path, &about), 0);
+        sum += (uint64_t)about.st_blocks * 512;
+    }
+    return sum;
+}
+
+/* Writers that come, write, find no quiet moment, and die, one after the other: what they leave does not pile up. The
+   first one that closes the log leaves a footer in each segment in which writing ended, and no space behind; but for
+   the one of which opening walked only a part, for which the next opening does it. */
+static void test_many_deaths(void **state)
+{
+    enum {
+        LEFT_MAX = 4 + 3, /* As settle.c says, and those of the last death. */
+        KEPT = 5 * 4096   /* Header, group, footer, and what a file system adds. */
+    };
+    struct place *place = *state;
+    frn_log_options options = plain;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    struct files files;
+    uint64_t last = 0;
+    frn_log *log;
+
+    options.threads = false;
+    assert_ok(frn_log_create(&place->heap, io, &options, &err));
+    for (unsigned i = 1; i <= DEATHS; i++) {
+        log = open_log(io, place, &options);
+        last = append(log, 1, 0, true);
+        frn_log_abandon(log);
+        if (!place->memory) {
+            io->ops->close(io);
+            io = open_io(place);
+        }
+        files = list_files(io);
+        assert_in_range(files.count, i, i + LEFT_MAX);
+        assert_in_range(disk_of(place, &files), 0, LEFT_MAX * SEGMENT + i * KEPT);
+    }
+    log = open_log(io, place, &options);
+    read_all(log, 1, last);
+    assert_ok(frn_log_close(log, &err));
+    files = list_files(io);
+    assert_in_range(files.count, DEATHS, DEATHS + 1 + options.spare_segments);
+    assert_in_range(disk_of(place, &files), 0, (1 + options.spare_segments) * SEGMENT + DEATHS * KEPT);
+    assert_in_range(count_footers(io, &files), DEATHS - 1, DEATHS);
+    log = open_log(io, place, &options);
+    read_all(log, 1, last);
+    assert_ok(frn_log_close(log, &err));
+    assert_int_equal(count_footers(io, &files), DEATHS);
+    io->ops->close(io);
+    verify_is_healthy(place, last);
+}
+
+/* A writer goes on behind what another one closed, in the same segment, and dies: opening walks only what is new in the
+   segment, and writes no footer from that. The opening after that walks all of it, and writes one. */
+static void test_footer_of_a_part(void **state)
+{
+    struct place *place = *state;
+    frn_log_options options = plain;
+    firn_error err = {0};
+    frn_io *io = open_io(place);
+    unsigned footers[3];
+    struct files files;
+    uint64_t last = 0;
+    frn_log *log;
+
+    options.threads = false;
+    assert_ok(frn_log_create(&place->heap, io, &options, &err));
+    for (unsigned i = 0; i < 2; i++) {
+        log = open_log(io, place, &options);
+        (void)append(log, 1, 0, true);
+        (void)append(log, 9, 0, i == 0); /* What nobody waited for is known to nobody. */
+        if (i == 0) {
+            assert_ok(frn_log_close(log, &err));
+        } else {
+            frn_log_abandon(log);
+        }
+        if (!place->memory) {
+            io->ops->close(io);
+            io = open_io(place);
+        }
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        log = open_log(io, place, &options);
+        last = append(log, 1, 0, true);
+        assert_ok(frn_log_close(log, &err));
+        files = list_files(io);
+        footers[i] = count_footers(io, &files);
+    }
+    assert_int_equal(footers[0], 0);
+    assert_int_equal(footers[2], 1);
+    io->ops->close(io);
+    verify_is_healthy(place, last);
+}
+
 static void wide_facts(frn_io *io, frn_io_facts *out_facts)
 {
     passer.real->facts(io, out_facts);
@@ -500,6 +655,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_endless_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shortened_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_not_durable, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_deaths, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_footer_of_a_part, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_room_for_a_group, setup, teardown),
         cmocka_unit_test_setup_teardown(test_largest_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_open_overtaken, setup, teardown),

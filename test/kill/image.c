@@ -23,7 +23,7 @@
 
 enum {
     SHUTDOWN_WITHOUT_LOG_FLUSH = 2,
-    EXT4_SIZE = 128 << 20,
+    SIZE = 128 << 20,
     XFS_SIZE = 300 << 20, /* The smallest that mkfs.xfs makes. */
     WAIT_US = 500,
     WAITS_MAX = 20000, /* Ten seconds. */
@@ -85,19 +85,19 @@ const char *image_unavailable(const char *file_system)
 
 void image_make(const char *file, const char *file_system)
 {
+    bool is_ext4 = strcmp(file_system, "ext4") == 0;
     bool is_xfs = strcmp(file_system, "xfs") == 0;
     char mkfs[32], name[512];
-    char *ext4[] = {mkfs, (char[]){"-q"}, (char[]){"-F"}, name, NULL};
-    char *xfs[] = {mkfs, (char[]){"-q"}, (char[]){"-f"}, name, NULL};
+    char *argv[] = {mkfs, (char[]){"-q"}, is_ext4 ? (char[]){"-F"} : (char[]){"-f"}, name, NULL};
     int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     (void)snprintf(mkfs, sizeof mkfs, "mkfs.%s", file_system);
     (void)snprintf(name, sizeof name, "%s", file);
-    if (fd < 0 || ftruncate(fd, is_xfs ? XFS_SIZE : EXT4_SIZE) != 0) {
+    if (fd < 0 || ftruncate(fd, is_xfs ? XFS_SIZE : SIZE) != 0) {
         violation("%s: %s", file, strerror(errno));
     }
     (void)close(fd);
-    if (run(is_xfs ? xfs : ext4) != 0) {
+    if (run(argv) != 0) {
         violation("%s %s failed", mkfs, file);
     }
 }

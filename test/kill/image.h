@@ -13,7 +13,7 @@
 /** Why images cannot be used here, or NULL. To be called once, before any image is made. */
 const char *image_unavailable(const char *file_system);
 
-/** Make a file system ("ext4" or "xfs") in a file, which is made anew. */
+/** Make a file system ("ext4", "xfs" or "btrfs") in a file, which is made anew. */
 void image_make(const char *file, const char *file_system);
 
 void image_mount(const char *file, const char *file_system, const char *where);

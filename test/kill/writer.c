@@ -80,6 +80,17 @@ static void acknowledged(const writer *w, plan_id id, const firn_receipt *receip
     a->first_seq = receipt->first_seq;
     a->count = receipt->count;
     atomic_store_explicit(&a->done, 1, memory_order_release);
+    if (w->batch_acknowledged != NULL) {
+        w->batch_acknowledged(w, a);
+    }
+}
+
+static void begin_phase(const writer *w, writer_phase phase)
+{
+    atomic_store(&w->shared->phase, phase);
+    if (w->phase_begun != NULL) {
+        w->phase_begun(w, phase);
+    }
 }
 
 /* A call failed: right if the power was cut, else never. */
@@ -240,7 +251,7 @@ void writer_run(void *arg)
     }
     s->incarnation = stats.incarnation;
     s->was_clean = stats.was_clean != 0;
-    atomic_store(&s->phase, PHASE_OPEN);
+    begin_phase(w, PHASE_OPEN);
     for (unsigned i = 0; i < w->threads; i++) {
         lanes[i] = (lane){.w = w, .ledger = ledger, .thread = i, .opened_ns = now_ns()};
         if (pthread_create(&lanes[i].handle, NULL, lane_run, &lanes[i]) != 0) {
@@ -250,11 +261,11 @@ void writer_run(void *arg)
     for (unsigned i = 0; i < w->threads; i++) {
         (void)pthread_join(lanes[i].handle, NULL);
     }
-    atomic_store(&s->phase, PHASE_CLOSING);
+    begin_phase(w, PHASE_CLOSING);
     status = firn_close(ledger, &err);
     if (status != FIRN_OK) {
         failed(w, (plan_id){.round = w->round}, status, &err);
         park();
     }
-    atomic_store(&s->phase, PHASE_CLOSED);
+    begin_phase(w, PHASE_CLOSED);
 }

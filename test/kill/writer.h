@@ -5,7 +5,8 @@
 
 #include "test/kill/shared.h"
 
-typedef struct writer {
+typedef struct writer writer;
+struct writer {
     shared *shared;
     const char *url;
     firn_options options;
@@ -13,7 +14,11 @@ typedef struct writer {
     uint32_t round; /**< Likewise. */
     unsigned threads;
     uint64_t batches_max; /**< Of each thread; then the ledger is closed cleanly, if nobody kills the process before. */
-} writer;
+
+    /* Called in the process: when a phase began, and for each acknowledgement, by any thread. May be NULL. */
+    void (*phase_begun)(const writer *w, writer_phase phase);
+    void (*batch_acknowledged)(const writer *w, const ack *a);
+};
 
 /** What the process does; arg is a writer. */
 void writer_run(void *arg);
