@@ -109,12 +109,13 @@ firn_status frn_memory_take(frn_index_view *view, uint64_t seq_above, frn_table 
 
 bool frn_memory_taken_next(const frn_memory_rows *rows, size_t *at, frn_memory_taken *out_taken)
 {
-    const uint8_t *data = rows->data + *at;
+    const uint8_t *data;
     uint32_t sizes[2];
 
     if (*at == rows->size) {
         return false;
     }
+    data = rows->data + *at;
     memcpy(sizes, data, sizeof sizes);
     out_taken->deleted = sizes[1] == DELETED;
     out_taken->key = (firn_slice){data + TAKEN_HEADER, sizes[0]};
