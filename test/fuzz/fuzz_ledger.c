@@ -64,29 +64,27 @@ static uint64_t *place_of(uint64_t hash)
     return &known[at];
 }
 
+/** Batches and records of a group whose header is good. They have checksums of their own and are believed by these;
+   what the group's covers besides, such as padding, is for verification. */
 static void learn_group(const uint8_t *data, size_t size, uint32_t salt, const fmt_group *group)
 {
-    size_t at = FMT_GROUP_HEADER, bad, left;
+    size_t at = FMT_GROUP_HEADER, end = FMT_GROUP_HEADER + (size_t)group->content_size;
+    fmt_batch batch;
 
-    if ((uint64_t)FMT_GROUP_HEADER + group->content_size > size ||
-        fmt_group_check(data, FMT_GROUP_HEADER + group->content_size, salt, group, &bad) != FMT_OK)
-        return;
-    for (left = group->content_size; left > 0;) {
-        fmt_batch batch;
+    end = end < size ? end : size;
+    for (; at < end && fmt_batch_decode(data + at, end - at, salt, &batch) == FMT_OK; at += batch.size) {
         size_t record_at = at + FMT_BATCH_HEADER, used;
+        fmt_record record;
 
-        MUST(fmt_batch_decode(data + at, left, salt, &batch) == FMT_OK);
         for (uint32_t i = 0; i < batch.count; i++, record_at += used) {
-            fmt_record record;
             uint64_t hash;
 
-            MUST(fmt_record_decode(data + record_at, at + left - record_at, salt, batch.first_seq + i, &record,
-                                   &used) == FMT_OK);
+            if (fmt_record_decode(data + record_at, at + batch.size - record_at, salt, batch.first_seq + i, &record,
+                                  &used) != FMT_OK)
+                break;
             hash = record_hash(&record, batch.time_ns, batch.first_seq, batch.count);
             *place_of(hash) = hash;
         }
-        at += batch.size;
-        left -= batch.size;
     }
 }
 
