@@ -61,6 +61,15 @@ static tool_tree_entry *add_entry(tool_tree *tree)
     return &tree->entries[tree->count++];
 }
 
+/** The digits that git writes: they are put into the manifest as they are. */
+static bool is_mode(const char *mode, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (mode[i] < '0' || mode[i] > '7')
+            return false;
+    return size > 0 && size <= MODE_SIZE_MAX;
+}
+
 firn_status tool_tree_read(const tool_git *git, firn_slice object, tool_tree *tree, firn_error *err)
 {
     const char *at = object.data;
@@ -73,7 +82,8 @@ firn_status tool_tree_read(const tool_git *git, firn_slice object, tool_tree *tr
         const char *zero = space == NULL ? NULL : memchr(space, '\0', (size_t)(end - space));
         tool_tree_entry *entry;
 
-        if (zero == NULL || space - at > MODE_SIZE_MAX || zero - space < 2 || (size_t)(end - zero) < 1 + oid_size)
+        if (zero == NULL || !is_mode(at, (size_t)(space - at)) || zero - space < 2 ||
+            (size_t)(end - zero) < 1 + oid_size)
             return tool_fail(err, FIRN_EINVAL, "malformed git tree");
         entry = add_entry(tree);
         entry->mode = (firn_slice){at, (size_t)(space - at)};

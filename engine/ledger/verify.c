@@ -14,6 +14,7 @@
 #include "engine/intake/options.h"
 #include "engine/ledger/compare.h"
 #include "engine/ledger/private.h"
+#include "format/body.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ typedef struct verification {
     frn_replay replay;
     frn_digests digests;
     uint64_t contradictions; /* Findings of replay. */
+    uint64_t events_bad;     /* Findings of verify_event(). */
     bool found;              /* Findings of the log or of replay: first holds. */
     firn_error first;
     frn_index_file *index; /* Pinned and not compared yet; NULL: there is none, or it was. */
@@ -164,12 +166,31 @@ static void take_finding(void *arg, const firn_error *finding)
     }
 }
 
+/* Rows do not depend on what an event says, but whoever reads it does. */
+static void verify_event(verification *verify, const frn_log_record *record)
+{
+    firn_slice payload;
+    firn_error own = {0};
+    fmt_verdict verdict = fmt_event_decode(record->record.body, &payload);
+
+    if (verdict != FMT_OK) {
+        (void)frn_fail_detail(&own, FIRN_ECORRUPT, FIRN_DETAIL_RECORD, "record %" PRIu64 ": body of an event: %s",
+                              record->record.seq, fmt_verdict_text(verdict));
+        (void)frn_place(&own, FIRN_ECORRUPT, record->hint.segment, record->hint.offset, record->record.seq);
+        verify->events_bad++;
+        take_finding(verify, &own);
+    }
+}
+
 static firn_status verify_record(void *arg, const frn_log_record *record, firn_error *err)
 {
     verification *verify = arg;
     firn_error own;
     firn_status status;
 
+    if (record->record.kind <= FIRN_EVENT_KIND_MAX) {
+        verify_event(verify, record);
+    }
     if (verify->contradictions != 0) {
         return FIRN_OK;
     }
@@ -280,7 +301,7 @@ firn_status frn_ledger_verify_on(const frn_ledger_seam *seam, const firn_verify_
     verify.report.index_seq = verify.compared ? verify.mark.seq : 0;
     verify.report.index_rows = verify.compare.rows;
     memcpy(verify.report.index_note, verify.note, sizeof verify.note);
-    verify.report.findings += verify.contradictions + verify.compare.findings;
+    verify.report.findings += verify.contradictions + verify.events_bad + verify.compare.findings;
     verify.report.duration_ns = (uint64_t)(seam->io->ops->monotonic_ns(seam->io) - started_ns);
     frn_report_write(out_report, &verify.report);
     return verdict(&verify, err);

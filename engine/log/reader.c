@@ -155,10 +155,11 @@ static bool enter_at_hint(frn_log_reader *reader)
     return there;
 }
 
-/* Goes to the segment that holds the expected seq. */
+/* Goes to the segment that holds the expected seq. It cannot be the one whose groups were just read to their end: what
+   says so (a footer, the reach, the last group's range) has a good checksum, and groups that do not keep to it. */
 static firn_status enter(frn_log_reader *reader, firn_error *err)
 {
-    const frn_segment *segment;
+    const frn_segment *left = reader->segment, *segment;
     frn_log_file *file;
     uint64_t offset;
     bool there = enter_at_hint(reader);
@@ -169,6 +170,10 @@ static firn_status enter(frn_log_reader *reader, firn_error *err)
         return FIRN_OK;
     }
     status = frn_log_seek(reader->log, reader->expected, &segment, &file, &offset, err);
+    if (status == FIRN_OK && segment == left) {
+        frn_log_file_give(file);
+        return damaged(reader, FIRN_DETAIL_GROUP, "group", reader->offset, FMT_SHORT, err);
+    }
     if (status == FIRN_OK) {
         stand(reader, segment, file, offset);
     }

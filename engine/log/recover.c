@@ -633,7 +633,8 @@ firn_status frn_recovery_scan(frn_recovery *r, firn_error *err)
     testify(r, manifest->durable);
     testify(r, manifest->incarnations[manifest->incarnations_count - 1].first_seq - 1);
     hear_witness(r);
-    r->reach_known = !manifest->clean && frn_reach_read(log, &r->reach) &&
+    /* Groups stand at multiples of the alignment, and reads past the caches end there. */
+    r->reach_known = !manifest->clean && frn_reach_read(log, &r->reach) && r->reach.offset % log->alignment == 0 &&
                      (r->reach.segment == 0 || is_named(manifest, r->reach.segment));
     /* More missing files than there can be spares: one is damage already, and a run may name any number of them. */
     for (uint32_t i = 0; i < manifest->runs_count && r->missing <= FRN_LOG_SPARES_MAX; i++) {

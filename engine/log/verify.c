@@ -141,6 +141,7 @@ static firn_status take_group(struct verify *v, frn_segment *segment, const frn_
                               const fmt_group *group, const uint8_t *data, firn_error *err)
 {
     size_t at = FMT_GROUP_HEADER;
+    uint64_t next_seq = group->first_seq;
     fmt_batch batch;
     firn_status status = FIRN_OK;
 
@@ -158,11 +159,18 @@ static firn_status take_group(struct verify *v, frn_segment *segment, const frn_
         if (batch.time_ns < v->last_time_ns) {
             find_at(v, FIRN_DETAIL_RECORD, segment, offset + at, "batch", "older than the one before");
         }
+        if (batch.first_seq != next_seq) {
+            find_at(v, FIRN_DETAIL_RECORD, segment, offset + at, "batch", "does not follow the one before");
+        }
+        next_seq = batch.first_seq + batch.count;
         v->last_time_ns = batch.time_ns;
         v->report.batches++;
         v->report.records += batch.count;
         status = apply_batch(v, segment, offset + at, &batch, err);
         at += batch.size;
+    }
+    if (status == FIRN_OK && next_seq != group->next_seq) {
+        find_at(v, FIRN_DETAIL_GROUP, segment, offset, "group", "ends before its last seq");
     }
     if (v->report.first_seq == 0) {
         v->report.first_seq = group->first_seq;
@@ -251,6 +259,9 @@ static firn_status check_groups(struct verify *v, frn_segment *segment, uint64_t
             status = progress(v, err);
         }
     }
+    if (status == FIRN_OK && v->chain && v->expected < segment->next_seq && v->expected <= v->limit) {
+        find_at(v, FIRN_DETAIL_GROUP, segment, segment->end_offset, "group", "is missing");
+    }
     return status;
 }
 
@@ -337,12 +348,16 @@ static firn_status check_segment(struct verify *v, frn_segment *segment, bool ac
     frn_segment *counted = frn_segment_new(log, segment->number, segment->size, segment->incarnation, false);
     frn_log_file *file = NULL;
     const uint8_t *bytes = NULL;
+    uint64_t file_size = 0;
     firn_status status;
 
     if (counted == NULL) {
         return frn_fail(err, FIRN_ENOMEM, "verify: out of memory");
     }
     status = frn_log_file_take(log, segment->number, &file, err);
+    if (status == FIRN_OK) {
+        status = log->io->ops->size(file->file, &file_size, err);
+    }
     if (status == FIRN_OK) {
         v->report.segments++;
         frn_walk_enter(walk, file->file, segment->number, segment->incarnation, footer_at);
@@ -360,6 +375,10 @@ static firn_status check_segment(struct verify *v, frn_segment *segment, bool ac
             v->expected >= segment->counts.next_seq) {
             check_footer(v, segment, counted, bytes);
         }
+    } else if (status == FIRN_OK && !v->report.writer_alive && file_size < segment->size && log->manifest.clean &&
+               segment->incarnation == frn_log_incarnation(log)) {
+        /* Its writer had the whole file. The next one leaves it as it is, without a footer, and goes on elsewhere. */
+        find_at(v, FIRN_DETAIL_FOOTER, segment, file_size, "file", "ends too early");
     } else if (status == FIRN_OK && !v->report.writer_alive) {
         status = check_no_footer(v, segment, walk, footer_written, err);
     }

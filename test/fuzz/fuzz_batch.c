@@ -1,66 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_batch.c — any bytes as a batch: as they are, and with their checksum made good. */
+/* fuzz_batch.c — any bytes as a batch: as they are, with their checksums made good, and written again from its parts.
+ */
 #include "test/fuzz/fuzz.h"
 
 #include <string.h>
 
 #include "format/batch.h"
-#include "format/bytes.h"
-#include "format/crc32c.h"
+#include "test/fuzz/mend.h"
 
-/** Reads every byte of a slice, which must lie within the input. */
-static void touch(firn_slice slice, const uint8_t *data, size_t size)
+enum {
+    NAMES_MAX = 256 /* Batches with more are decoded, and not written again. */
+};
+
+/** Names, key and records written again must be the same bytes: there is one way to write a batch. */
+static void write_again(const uint8_t *data, const fmt_batch *batch, const fmt_name *names)
 {
-    volatile uint8_t sum = 0;
-    const uint8_t *at = slice.data;
+    firn_slice left = batch->records;
+    fmt_batch_writer writer;
+    uint8_t *again = fuzz_memory(1, batch->size);
 
-    if (slice.size == 0)
+    fmt_batch_begin(&writer, again, batch->size, fuzz_salt(), batch->first_seq, batch->time_ns, 0);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        fmt_record record;
+        size_t used;
+
+        if (fmt_record_decode(left.data, left.size, fuzz_salt(), batch->first_seq + i, &record, &used) != FMT_OK)
+            return;
+        (void)fmt_batch_add(&writer, record.kind, record.stream, record.version, &record.body, 1);
+        left = (firn_slice){(const uint8_t *)left.data + used, left.size - used};
+    }
+    if (left.size != 0)
         return;
-    MUST(at >= data && slice.size <= size && at + slice.size <= data + size);
-    for (size_t i = 0; i < slice.size; i++)
-        sum = (uint8_t)(sum + at[i]);
+    MUST(fmt_batch_finish(&writer, names, batch->names_count, batch->has_key ? &batch->key : NULL) == batch->size);
+    MUST(memcmp(again, data, batch->size) == 0);
 }
 
-static void take(const uint8_t *data, size_t size, uint32_t salt)
+static fmt_verdict take(const uint8_t *data, size_t size)
 {
+    static fmt_name names[NAMES_MAX];
     fmt_batch batch;
     fmt_name name;
     size_t at = 0;
-    uint32_t names = 0;
+    uint32_t count = 0;
+    fmt_verdict verdict = fmt_batch_decode(data, size, fuzz_salt(), &batch);
 
-    if (fmt_batch_decode(data, size, salt, &batch) != FMT_OK)
-        return;
+    if (verdict != FMT_OK)
+        return verdict;
     MUST(batch.size <= size && batch.count >= 1 && batch.count <= FMT_BATCH_RECORDS_MAX && batch.first_seq >= 1);
-    touch(batch.records, data, batch.size);
-    for (; fmt_batch_name_next(&batch, &at, &name); names++)
-        touch(name.name, data, batch.size);
-    MUST(names == batch.names_count);
-    if (batch.has_key) {
-        touch(batch.key.scope, data, batch.size);
-        touch(batch.key.key, data, batch.size);
-        touch((firn_slice){batch.key.digest, FIRN_DIGEST_SIZE}, data, batch.size);
+    fuzz_within(batch.records, data, batch.size);
+    for (; fmt_batch_name_next(&batch, &at, &name); count++) {
+        MUST(name.stream != 0 && name.name.size >= 1 && name.name.size <= FIRN_STREAM_NAME_SIZE_MAX);
+        fuzz_within(name.name, data, batch.size);
+        if (count < NAMES_MAX)
+            names[count] = name;
     }
+    MUST(count == batch.names_count);
+    if (batch.has_key) {
+        MUST(batch.key.key.size >= 1 && batch.key.key.size <= FIRN_KEY_SIZE_MAX);
+        MUST(batch.key.scope.size <= FIRN_KEY_SIZE_MAX);
+        fuzz_within(batch.key.scope, data, batch.size);
+        fuzz_within(batch.key.key, data, batch.size);
+        fuzz_within((firn_slice){batch.key.digest, FIRN_DIGEST_SIZE}, data, batch.size);
+    }
+    if (count <= NAMES_MAX)
+        write_again(data, &batch, names);
+    return FMT_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint32_t salt = fmt_salt(fuzz_ledger_id, FUZZ_SEGMENT, FUZZ_INCARNATION);
-    uint8_t *copy = malloc(size + 1);
+    fmt_verdict verdict = take(data, size);
+    uint8_t *copy = fuzz_copy(0, data, size);
+    uint32_t crcs = 0;
+    fmt_batch batch;
+    size_t bit;
 
-    MUST(copy != NULL);
-    take(data, size, salt);
-    if (size >= FMT_BATCH_HEADER + 4) {
-        uint32_t trailer, crc;
-
-        memcpy(copy, data, size);
-        fmt_put32(copy + FMT_BATCH_LENGTH, (uint32_t)size);
-        trailer = copy[FMT_BATCH_FLAGS] != 0 ? fmt_get32(copy + size - 4) : 0;
-        if (trailer <= size - FMT_BATCH_HEADER) {
-            crc = fmt_crc32c_keyed(salt, size, copy + FMT_BATCH_FIRST_SEQ, FMT_BATCH_HEADER - FMT_BATCH_FIRST_SEQ);
-            fmt_put32(copy + FMT_BATCH_CRC, fmt_crc32c(crc, copy + size - trailer, trailer));
-        }
-        take(copy, size, salt);
+    MUST(take(copy, size) == verdict);
+    if (fuzz_mend_batch(copy, size, fuzz_salt(), &crcs) != 0 && take(copy, size) == FMT_OK) {
+        /* The records have checksums of their own: the batch's covers header and trailer. */
+        bit = fuzz_hash(copy, size) % (8 * FMT_BATCH_HEADER);
+        copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        MUST(fmt_batch_decode(copy, size, fuzz_salt(), &batch) != FMT_OK);
     }
-    free(copy);
     return 0;
 }

@@ -1,38 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_positions.c — any bytes as what a writer tells readers: as they are, and with their checksum made good. */
+/* fuzz_positions.c — any bytes as what a writer tells readers: as they are, mended, and then with one bit flipped. */
 #include "test/fuzz/fuzz.h"
 
 #include <string.h>
 
-#include "format/bytes.h"
-#include "format/crc32c.h"
 #include "format/positions.h"
+#include "test/fuzz/mend.h"
 
 /** What decodes must encode to the same bytes, but for an older version's number. */
-static void take(const uint8_t *data, size_t size)
+static fmt_verdict take(const uint8_t *data, size_t size)
 {
     uint8_t again[FMT_POSITIONS_HEADER];
     fmt_positions positions;
+    fmt_verdict verdict = fmt_positions_decode(data, size, &positions);
 
-    if (fmt_positions_decode(data, size, &positions) != FMT_OK)
-        return;
+    if (verdict != FMT_OK)
+        return verdict;
     fmt_positions_encode(again, &positions);
     MUST(memcmp(again + FMT_POSITIONS_LEDGER_ID, data + FMT_POSITIONS_LEDGER_ID,
                 FMT_POSITIONS_HEADER - FMT_POSITIONS_LEDGER_ID) == 0);
+    return FMT_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t copy[FMT_POSITIONS_HEADER];
+    fmt_verdict verdict = take(data, size);
+    uint8_t *copy = fuzz_copy(0, data, size);
+    size_t bit;
 
-    take(data, size);
-    if (size >= sizeof copy) {
-        memcpy(copy, data, sizeof copy);
-        memcpy(copy, FMT_POSITIONS_MAGIC_TEXT, FMT_POSITIONS_CRC);
-        fmt_put32(copy + FMT_POSITIONS_CRC,
-                  fmt_crc32c(fmt_crc32c(0, copy, FMT_POSITIONS_CRC), copy + FMT_POSITIONS_VERSION,
-                             FMT_POSITIONS_HEADER - FMT_POSITIONS_VERSION));
-        take(copy, sizeof copy);
+    MUST(take(copy, size) == verdict);
+    fuzz_mend_positions(copy, size);
+    if (take(copy, size) == FMT_OK) {
+        bit = fuzz_hash(copy, size) % (size_t)(8 * FMT_POSITIONS_HEADER);
+        copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        MUST(take(copy, size) != FMT_OK);
     }
     return 0;
 }

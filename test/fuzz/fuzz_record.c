@@ -1,46 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_record.c — any bytes as a record: as they are, and with their checksum made good. */
+/* fuzz_record.c — any bytes as a record: as they are, with their checksum made good, and then with one bit flipped. */
 #include "test/fuzz/fuzz.h"
 
 #include <string.h>
 
 #include "format/bytes.h"
-#include "format/crc32c.h"
 #include "format/record.h"
+#include "test/fuzz/mend.h"
 
-/** What decodes must encode to the same bytes. */
-static void take(const uint8_t *data, size_t size, uint32_t salt)
+static fmt_verdict decode(const uint8_t *data, size_t size, fmt_record *record, size_t *used)
+{
+    return fmt_record_decode(data, size, fuzz_salt(), FUZZ_SEQ, record, used);
+}
+
+/** What decodes must encode to the same bytes, also when its body comes in two parts. */
+static fmt_verdict take(const uint8_t *data, size_t size, size_t *used)
 {
     fmt_record record;
-    size_t used;
+    fmt_verdict verdict = decode(data, size, &record, used);
+    firn_slice parts[2];
     uint8_t *again;
 
-    if (fmt_record_decode(data, size, salt, FUZZ_SEQ, &record, &used) != FMT_OK)
-        return;
-    MUST(used <= size && record.body.size == used - FMT_RECORD_HEADER);
-    again = malloc(used);
-    MUST(again != NULL);
-    (void)fmt_record_encode(again, salt, &record, &record.body, 1);
-    MUST(memcmp(again, data, used) == 0);
-    free(again);
+    if (verdict != FMT_OK)
+        return verdict;
+    MUST(*used <= size && record.body.size == *used - FMT_RECORD_HEADER && record.seq == FUZZ_SEQ);
+    fuzz_within(record.body, data, *used);
+    MUST(fmt_record_crc(data, fuzz_salt(), FUZZ_SEQ) == fmt_get32(data + FMT_RECORD_CRC));
+    parts[0] = (firn_slice){record.body.data, record.body.size / 2};
+    parts[1] = (firn_slice){(const uint8_t *)record.body.data + parts[0].size, record.body.size - parts[0].size};
+    again = fuzz_memory(1, *used);
+    (void)fmt_record_encode(again, fuzz_salt(), &record, parts, 2);
+    MUST(memcmp(again, data, *used) == 0);
+    return FMT_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint32_t salt = fmt_salt(fuzz_ledger_id, FUZZ_SEGMENT, FUZZ_INCARNATION);
-    uint8_t *copy = malloc(size + 1);
-    uint32_t length;
+    size_t used, bit;
+    fmt_verdict verdict = take(data, size, &used);
+    uint8_t *copy = fuzz_copy(0, data, size);
+    fmt_record record;
 
-    MUST(copy != NULL);
-    take(data, size, salt);
-    if (size >= FMT_RECORD_HEADER) {
-        memcpy(copy, data, size);
-        length = fmt_get32(copy + FMT_RECORD_LENGTH);
-        if (length <= size - FMT_RECORD_HEADER)
-            fmt_put32(copy + FMT_RECORD_CRC, fmt_crc32c_keyed(salt, FUZZ_SEQ, copy + FMT_RECORD_KIND,
-                                                              FMT_RECORD_HEADER - FMT_RECORD_KIND + length));
-        take(copy, size, salt);
+    MUST(take(copy, size, &used) == verdict);
+    if (fuzz_mend_record(copy, size, fuzz_salt(), FUZZ_SEQ) != 0 && take(copy, size, &used) == FMT_OK) {
+        bit = fuzz_hash(copy, used) % (8 * used);
+        copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        MUST(decode(copy, size, &record, &used) != FMT_OK);
     }
-    free(copy);
     return 0;
 }

@@ -1,45 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_segment.c — any bytes as the header of a segment: as they are, and with their checksum made good. */
+/* fuzz_segment.c — any bytes as the header of a segment: as they are, mended, and then with one bit flipped. */
 #include "test/fuzz/fuzz.h"
 
 #include <string.h>
 
-#include "format/bytes.h"
-#include "format/crc32c.h"
 #include "format/segment.h"
+#include "test/fuzz/mend.h"
 
 /** What decodes must encode to the same fields; reserved bytes may differ. */
-static void take(const uint8_t *data, size_t size)
+static fmt_verdict take(const uint8_t *data, size_t size)
 {
     uint8_t again[FMT_SEGMENT_HEADER];
     fmt_segment segment;
+    fmt_verdict verdict = fmt_segment_decode(data, size, &segment);
 
-    if (fmt_segment_decode(data, size, &segment) != FMT_OK)
-        return;
+    if (verdict != FMT_OK)
+        return verdict;
     MUST(segment.size <= FMT_SEGMENT_SIZE_MAX && segment.size % segment.alignment == 0);
     MUST(fmt_footer_size(segment.size, segment.alignment) < segment.size);
+    MUST(FMT_FOOTER_HEADER + (uint64_t)fmt_anchors_max(segment.size) * FMT_ANCHOR_SIZE <=
+         fmt_footer_size(segment.size, segment.alignment));
     fmt_segment_encode(again, &segment);
     MUST(memcmp(again + FMT_SEGMENT_VERSION, data + FMT_SEGMENT_VERSION, FMT_SEGMENT_RESERVED - FMT_SEGMENT_VERSION) ==
          0);
+    return FMT_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t *copy = malloc(size + 1);
-    uint32_t header_size;
+    fmt_verdict verdict = take(data, size);
+    uint8_t *copy = fuzz_copy(0, data, size);
+    size_t bit;
 
-    MUST(copy != NULL);
-    take(data, size);
-    if (size >= FMT_SEGMENT_HEADER) {
-        memcpy(copy, data, size);
-        memcpy(copy, FMT_SEGMENT_MAGIC_TEXT, 8);
-        header_size = fmt_get32(copy + FMT_SEGMENT_HEADER_SIZE);
-        if (header_size >= FMT_SEGMENT_HEADER && header_size <= size)
-            fmt_put32(copy + FMT_SEGMENT_CRC,
-                      fmt_crc32c(fmt_crc32c(0, copy, FMT_SEGMENT_CRC), copy + FMT_SEGMENT_VERSION,
-                                 header_size - FMT_SEGMENT_VERSION));
-        take(copy, size);
+    MUST(take(copy, size) == verdict);
+    fuzz_mend_segment(copy, size);
+    if (take(copy, size) == FMT_OK) {
+        bit = fuzz_hash(copy, size) % (size_t)(8 * FMT_SEGMENT_HEADER);
+        copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        MUST(take(copy, size) != FMT_OK);
     }
-    free(copy);
     return 0;
 }
