@@ -48,16 +48,16 @@ typedef struct call {
 } call;
 
 static const call calls[] = {
-    {"pwritev2", 8, {"EIO", "ENOSPC", "EINTR", "EOPNOTSUPP"}, true, false},
-    {"pwrite64", 4, {"EIO", "ENOSPC", "EINTR", "EFBIG"}, true, true},
+    {"pwritev2", 8, {"EIO", "ENOSPC", "EDQUOT", "EINTR", "EOPNOTSUPP"}, true, false},
+    {"pwrite64", 4, {"EIO", "ENOSPC", "EDQUOT", "EINTR", "EFBIG"}, true, true},
     {"writev", 2, {"EIO", "ENOSPC"}, false, true},
-    {"fdatasync", 4, {"EIO", "ENOSPC"}, false, true},
+    {"fdatasync", 4, {"EIO", "ENOSPC", "EDQUOT"}, false, true},
     {"fsync", 11, {"EIO", "ENOSPC"}, false, false},
     {"pread64", 35, {"EIO", "EINTR"}, false, false},
     {"openat", 35, {"EIO", "EMFILE", "ENOSPC", "EACCES", "ENOMEM"}, false, false},
     {"rename,renameat,renameat2", 1, {"EIO", "ENOSPC"}, false, false},
     {"ftruncate", 2, {"EIO", "ENOSPC"}, false, true},
-    {"fallocate", 5, {"EIO", "ENOSPC", "EOPNOTSUPP"}, false, false},
+    {"fallocate", 5, {"EIO", "ENOSPC", "EDQUOT", "EOPNOTSUPP"}, false, false},
     {"mmap", 8, {"ENOMEM"}, false, false},
     {"fcntl", 11, {"ENOLCK", "EIO"}, false, false},
     {"statx", 2, {"EIO", "ENOSYS"}, false, false},

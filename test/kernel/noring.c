@@ -21,11 +21,13 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -308,82 +310,109 @@ static unsigned run_denials(shared *s, const char *firn)
     return lives;
 }
 
-static char before[16];
-
-/* Of the process that set it; also in a handler. */
 static void sysctl_set(const char *value)
 {
     int fd = open(SYSCTL, O_WRONLY | O_CLOEXEC);
 
-    if (fd >= 0) {
-        ssize_t written = write(fd, value, strlen(value));
-
-        (void)written; /* Who asks looks. */
-        (void)close(fd);
+    if (fd < 0 || write(fd, value, strlen(value)) < 0) {
+        violation("%s: %s", SYSCTL, strerror(errno));
     }
+    (void)close(fd);
 }
 
-static void put_back(void)
+static bool sysctl_is_off(void)
 {
-    sysctl_set(before);
+    FILE *file = fopen(SYSCTL, "re");
+    bool off = file != NULL && fgetc(file) == '0';
+
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return off;
 }
 
-static void on_signal(int number)
-{
-    put_back();
-    _exit(128 + number);
-}
-
-/* What may end at any place, in a process of its own, so that the value is set back whatever it finds. */
-static void run_setting(void *arg)
-{
-    task *a = arg;
-    /* Whoever is to be unprivileged may lock no memory either, which changes nothing here. */
-    const denial d = {"sysctl", 0, 0, -1, !a->privileged, true, "Operation not permitted"};
-    uint8_t digest[FIRN_DIGEST_SIZE];
-
-    _exit(run_life(a->shared, &d, when[0].denied, a->firn, digest) ? 0 : SKIPPED);
-}
-
-static unsigned run_sysctl(shared *s, const char *firn)
+static unsigned run_settings(shared *s, const char *firn)
 {
     /* 1: the privileged only; 2: nobody. */
     static const struct {
         const char *value;
         bool privileged;
     } settings[] = {{"1", false}, {"2", false}, {"2", true}};
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGSEGV, SIGABRT};
-    struct sigaction action = {.sa_handler = on_signal};
     unsigned lives = 0;
 
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-        (void)sigaction(signals[i], &action, NULL);
-    }
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-        task a = {.shared = s, .firn = firn, .privileged = settings[i].privileged};
-        int status;
+        /* Whoever is to be unprivileged may lock no memory either, which changes nothing here. */
+        const denial d = {"sysctl", 0, 0, -1, !settings[i].privileged, true, "Operation not permitted"};
+        uint8_t digest[FIRN_DIGEST_SIZE];
 
+        place.round = i;
         sysctl_set(settings[i].value);
-        status = process_wait(process_start(run_setting, &a));
-        put_back();
-        if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != SKIPPED)) {
-            violation("kernel.io_uring_disabled = %s", settings[i].value);
-        }
-        lives += WEXITSTATUS(status) == 0 ? 1 : 0;
+        lives += run_life(s, &d, when[0].denied, firn, digest) ? 1 : 0;
+        sysctl_set("0");
     }
     return lives;
 }
 
-/* What was there before, if it is 0. */
-static bool sysctl_is_off(void)
-{
-    FILE *file = fopen(SYSCTL, "re");
-    bool off = file != NULL && fgets(before, sizeof before, file) != NULL && before[0] == '0';
+/* What runs in a process of its own, so that whatever it finds, and whoever ends it, somebody clears up. */
+typedef struct run {
+    const char *firn;
+    bool sysctl;
+} run;
 
-    if (file != NULL) {
-        (void)fclose(file);
+static void run_all(void *arg)
+{
+    const run *r = arg;
+    shared *s = shared_new();
+    unsigned lives;
+
+    /* In memory it is faster, where that may be; which disk it is does not matter here. */
+    if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0) {
+        (void)mount("noring", place.folder, "tmpfs", 0, "mode=0777");
     }
-    return off;
+    lives = r->sysctl ? run_settings(s, r->firn) : run_denials(s, r->firn);
+
+    shared_free(s);
+    (void)printf("summary: lives=%u processes=%u violations=0 first_seed=%d last_seed=%d\n", lives, lives * PROCESSES,
+                 SEED, SEED);
+    (void)fflush(stdout);
+    _exit(lives > 0 ? 0 : 1);
+}
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int number)
+{
+    stopped = number;
+}
+
+/* Returns the status of the program. */
+static int supervise(run *r)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM};
+    struct sigaction action = {.sa_handler = on_signal};
+    int pid, status = 0;
+
+    pid = process_start(run_all, r);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        (void)sigaction(signals[i], &action, NULL);
+    }
+    (void)alarm(ALARM_SECONDS);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+        (void)kill(pid, SIGKILL);
+    }
+    if (r->sysctl) {
+        sysctl_set("0");
+    }
+    if (stopped == SIGALRM) {
+        (void)fprintf(stderr, "violation: noring: hangs, more than %d seconds\n", ALARM_SECONDS);
+    }
+    if (stopped != 0 || status == 0) {
+        folder_remove(place.folder);
+    }
+    if (status != 0) {
+        (void)printf("summary: violations=%d\n", stopped == 0 || stopped == SIGALRM);
+    }
+    return status == 0 ? 0 : 1;
 }
 
 int main(int argc, char **argv)
@@ -394,20 +423,18 @@ int main(int argc, char **argv)
         {"sysctl", no_argument, NULL, 's'},
         {NULL, 0, NULL, 0},
     };
-    const char *firn = NULL, *parent = ".";
     static char folder[512];
-    bool sysctl = false;
-    unsigned lives;
-    shared *s;
+    const char *parent = ".";
+    run r = {0};
     int o;
 
     while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (o == 'f') {
-            firn = optarg;
+            r.firn = optarg;
         } else if (o == 'd') {
             parent = optarg;
         } else if (o == 's') {
-            sysctl = true;
+            r.sysctl = true;
         } else {
             return 2;
         }
@@ -420,15 +447,8 @@ int main(int argc, char **argv)
     if (syscall(SYS_io_uring_setup, 0, NULL) < 0 && errno != EINVAL && errno != EFAULT) {
         return campaign_skip("there is no io_uring to be denied");
     }
-    if (sysctl && (geteuid() != 0 || !sysctl_is_off())) {
+    if (r.sysctl && (geteuid() != 0 || !sysctl_is_off())) {
         return campaign_skip("kernel.io_uring_disabled cannot be set, or is");
     }
-    (void)alarm(ALARM_SECONDS);
-    s = shared_new();
-    lives = sysctl ? run_sysctl(s, firn) : run_denials(s, firn);
-    shared_free(s);
-    folder_remove(folder);
-    (void)printf("summary: lives=%u processes=%u violations=0 first_seed=%d last_seed=%d\n", lives, lives * PROCESSES,
-                 SEED, SEED);
-    return lives == 0;
+    return supervise(&r);
 }
