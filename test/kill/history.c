@@ -479,6 +479,7 @@ void history_forget_index(history *h)
 /* What opening made of the index that it found. */
 static void check_index(history *h, const firn_stats *stats)
 {
+    h->tally->rebuilt += h->index_doubted && stats->index_note[0] != '\0' ? 1 : 0;
     if (h->index_kept && stats->index_note[0] != '\0') {
         violation("the index %s", stats->index_note);
     }

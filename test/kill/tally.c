@@ -24,6 +24,7 @@ static const struct {
     {"keys_found", offsetof(tally, existing), false},
     {"keys_appended", offsetof(tally, appended), false},
     {"indexes_deleted", offsetof(tally, indexes), false},
+    {"indexes_rebuilt", offsetof(tally, rebuilt), false},
     {"replays_from_mark", offsetof(tally, merged), false},
     {"merges", offsetof(tally, merges), false},
     {"merge_ns", offsetof(tally, merge_ns), false},

@@ -15,6 +15,7 @@ typedef struct tally {
     uint64_t records;
     uint64_t crosses;  /**< Batches across the stores, looked at in views. */
     uint64_t indexes;  /**< Deleted. */
+    uint64_t rebuilt;  /**< Damaged by what it went through, and built anew. */
     uint64_t merged;   /**< Recoveries that found a mark in the index on disk, and went on from there. */
     uint64_t merges;   /**< Of writers. */
     uint64_t merge_ns; /**< How long they took, */
