@@ -152,6 +152,7 @@ static void lane_run(void *arg)
     static char folder[FOLDER_SIZE + 16];
     shared *s = shared_new();
 
+    (void)setpgid(0, 0);
     (void)snprintf(folder, sizeof folder, "%s/%u", place.folder, a->number);
     if (mkdir(folder, 0777) != 0) {
         violation("mkdir: %s", strerror(errno));
@@ -211,6 +212,14 @@ static bool lane_goes_on(const campaign *c, const lane *l, unsigned *violations)
     return true;
 }
 
+/* Ends a lane, and with it the programs that it started, also one whose parent's death did not reach it. */
+static void lane_end(lane *l)
+{
+    (void)process_kill(l->pid);
+    (void)kill(-l->pid, SIGKILL);
+    l->pid = 0;
+}
+
 /* Until all lanes have ended. Returns how many found something. */
 static unsigned watch(const campaign *c, board *b)
 {
@@ -224,9 +233,9 @@ static unsigned watch(const campaign *c, board *b)
             lane *l = &b->lanes[i];
 
             if (l->pid != 0 && (violations > 0 || stopped)) {
-                (void)process_kill(l->pid);
-                l->pid = 0;
+                lane_end(l);
             } else if (l->pid != 0 && !lane_goes_on(c, l, &violations)) {
+                (void)kill(-l->pid, SIGKILL);
                 l->pid = 0;
             }
             going += l->pid != 0 ? 1 : 0;
@@ -282,6 +291,8 @@ int campaign_run(const campaign *c, campaign_ledger_fn run)
 
         atomic_store(&b->lanes[i].ledger, first);
         b->lanes[i].pid = process_start(lane_run, &a);
+        /* A group of its own. */
+        (void)setpgid(b->lanes[i].pid, b->lanes[i].pid);
     }
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
