@@ -123,7 +123,9 @@ static void note_phase(history *h, bool acknowledged)
         return;
     }
     if (atomic_load(&h->shared->opened_before)) {
-        history_visited(h);
+        /* The first time it may have recovered the ledger, and closed it cleanly. */
+        h->opened_unseen = true;
+        h->closing = CLOSED_PERHAPS;
     }
     check_opened(h, s->incarnation, s->was_clean);
     if (phase == PHASE_OPEN) {
