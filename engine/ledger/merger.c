@@ -8,7 +8,8 @@
  * distance, for each takes the disk from the log: under load they grow instead of becoming more.
  *
  * What can fail: a merge. Then nothing is lost, memory goes on growing up to index_size_max, and it is tried again;
- * appends are not held back by a debt that nobody pays.
+ * appends are not held back by a debt that nobody pays. Once the log is poisoned nothing is merged any more: the disk
+ * below has failed, and where a file system has shut down, touching what LMDB has mapped of it ends the process.
  */
 #include "engine/ledger/merger.h"
 
@@ -68,7 +69,11 @@ static firn_status merge(frn_merger *merger, bool *out_merged)
     firn_status status;
 
     frn_mutex_lock(&merger->busy);
-    status = frn_index_merge(ledger->index, frn_merger_mark, ledger->log, &merged, &err);
+    if (frn_log_poisoned(ledger->log) != 0) {
+        status = frn_fail(&err, FIRN_EPOISONED, "the log is poisoned");
+    } else {
+        status = frn_index_merge(ledger->index, frn_merger_mark, ledger->log, &merged, &err);
+    }
     if (status == FIRN_OK) {
         /* Where there was nothing to merge too: the log writes more than records, and that is never merged. */
         atomic_store(&merger->merged_bytes, bytes);

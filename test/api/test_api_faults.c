@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "engine/base/heap.h"
+#include "engine/index/lmdb.h"
 #include "engine/ledger/ledger.h"
 #include "test/api/fault_io.h"
 
@@ -19,6 +21,7 @@ typedef struct faulty {
     fault_io io;
     firn_options options;
     firn_ledger *ledger;
+    const char *index_folder; /* NULL: the index is in memory. */
 } faulty;
 
 static void faulty_begin(faulty *f, frn_heap *io_heap)
@@ -42,7 +45,8 @@ static void faulty_begin(faulty *f, frn_heap *io_heap)
 
 static firn_status faulty_open(faulty *f, firn_error *err)
 {
-    return frn_ledger_open_on(&(frn_ledger_seam){&f->heap, &f->io.io, false}, &f->options, &f->ledger, err);
+    return frn_ledger_open_on(&(frn_ledger_seam){&f->heap, &f->io.io, false, f->index_folder}, &f->options, &f->ledger,
+                              err);
 }
 
 static void faulty_finish(faulty *f)
@@ -110,6 +114,36 @@ static void test_poison(void **state)
     assert_true(api_count(f.ledger) == 1 || api_count(f.ledger) == 2);
     OK(err, frn_ledger_check(f.ledger, &err));
     OK(err, firn_close(f.ledger, &err));
+    faulty_finish(&f);
+}
+
+/* Once the log is poisoned the index on disk is left alone, also by the close: its disk has failed as well. */
+static void test_poisoned_is_not_merged(void **state)
+{
+    firn_stats stats = {.struct_size = sizeof stats};
+    char folder[64];
+    firn_error err;
+    faulty f;
+
+    (void)state;
+    (void)snprintf(folder, sizeof folder, "poisoned-%d", (int)getpid());
+    faulty_begin(&f, NULL);
+    f.index_folder = folder;
+    OK(err, faulty_open(&f, &err));
+    (void)APPEND(f.ledger, "s", 1, "durable");
+    atomic_store(&f.io.fail_queued, EIO);
+    EXPECT(FIRN_EPOISONED, err, NULL, firn_append(f.ledger, S("s"), &event, 1, NULL, NULL, &err));
+    atomic_store(&f.io.fail_queued, 0);
+    assert_false(frn_ledger_step_merge(f.ledger));
+    OK(err, firn_stat(f.ledger, &stats, &err));
+    assert_int_equal(stats.merged_seq, 0);
+    assert_string_equal(stats.index_note, "is not merged: the log is poisoned");
+    EXPECT(FIRN_EPOISONED, err, NULL, firn_close(f.ledger, &err));
+    OK(err, faulty_open(&f, &err));
+    OK(err, firn_stat(f.ledger, &stats, &err));
+    assert_int_equal(stats.replayed_records, stats.durable_seq);
+    OK(err, firn_close(f.ledger, &err));
+    OK(err, frn_index_remove_lmdb(folder, &err));
     faulty_finish(&f);
 }
 
@@ -322,8 +356,11 @@ static void test_allocation_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_poison),         cmocka_unit_test(test_blocking_refusal_poisoned),
-        cmocka_unit_test(test_no_space),       cmocka_unit_test(test_allocation_sweep),
+        cmocka_unit_test(test_poison),
+        cmocka_unit_test(test_poisoned_is_not_merged),
+        cmocka_unit_test(test_blocking_refusal_poisoned),
+        cmocka_unit_test(test_no_space),
+        cmocka_unit_test(test_allocation_sweep),
         cmocka_unit_test(test_allocation_end),
     };
 

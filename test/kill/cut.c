@@ -2,20 +2,20 @@
 /*
  * cut.c — the power-cut loop: writers and readers on a real file system, whose power is cut at a random moment.
  *
- *   cut [--fs ext4|xfs] [--seed N] [--cuts N] [--folder NAME] [--long FILE [--seconds N]]
+ *   cut [--fs ext4|xfs] [--portable] [--cuts N] and the options of campaign.h
  *
  * A cut is the file system's shutdown without a flush of its log, on a loop device; before it, random ranges of the
  * files are pushed to the device, so that pages arrive there in another order than they were written. Sometimes the
  * writer is killed a moment before, and readers take the tail of a dead writer, or somebody recovers the ledger and
- * looks at it. Acknowledgements noted before the cut, those that race with it, and all that anybody was shown must be
- * there afterwards. Ends with 77 where it cannot run.
+ * looks at it. It passes if acknowledgements noted before the cut, those that race with it, and all that anybody was
+ * shown are there afterwards, and all else of history.h holds. Ends with 77 where it cannot run.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "test/kill/folder.h"
+#include "test/kill/campaign.h"
 #include "test/kill/history.h"
 #include "test/kill/image.h"
 #include "test/kill/reader.h"
@@ -25,12 +25,11 @@ enum {
     LIFE_US_TYPICAL = 40000,
     BATCHES_TO_CLOSE = 100,
     READERS_MAX = 2,
-    SKIPPED = 77
+    LEDGER_SECONDS = 120
 };
 
 typedef struct bench {
     shared *shared;
-    tally tally;
     const char *file_system;
     char image[600];
     char mount[600];
@@ -94,25 +93,29 @@ static void run_round(bench *b, history *h, uint32_t round)
         (void)process_kill(a.pids[i]);
     }
     image_unmount(b->mount);
-    image_mount(b->image, b->file_system, b->mount);
+    image_mount(b->image, b->file_system, b->mount, 0, NULL);
     history_note(h, round, acks_before);
     if (visited) {
         history_visited(h);
     }
 }
 
-static void run_ledger(bench *b, uint64_t seed, unsigned cuts)
+static void run_ledger(const campaign *c, uint64_t seed, unsigned cuts, shared *s, tally *t)
 {
+    bench b = {.shared = s, .file_system = c->file_system};
     history h;
 
-    place.seed = seed;
-    place.round = 0;
-    image_make(b->image, b->file_system);
-    image_mount(b->image, b->file_system, b->mount);
-    history_init(&h, b->shared, &b->tally, seed, b->mount, FIRN_IO_AUTO);
+    (void)snprintf(b.image, sizeof b.image, "%s/image", place.folder);
+    (void)snprintf(b.mount, sizeof b.mount, "%s/mount", place.folder);
+    if (mkdir(b.mount, 0777) != 0 && errno != EEXIST) {
+        violation("mkdir %s: %s", b.mount, strerror(errno));
+    }
+    image_make(b.image, b.file_system);
+    image_mount(b.image, b.file_system, b.mount, 0, NULL);
+    history_init(&h, s, t, seed, b.mount, c->portable ? FIRN_IO_PORTABLE : FIRN_IO_AUTO);
     for (uint32_t round = 1; round <= cuts; round++) {
         place.round = round;
-        run_round(b, &h, round);
+        run_round(&b, &h, round);
         if (dice_chance(&h.dice, 4)) {
             history_forget_index(&h);
         }
@@ -121,38 +124,25 @@ static void run_ledger(bench *b, uint64_t seed, unsigned cuts)
         }
     }
     history_done(&h);
-    image_unmount(b->mount);
+    image_unmount(b.mount);
 }
 
 int main(int argc, char **argv)
 {
-    campaign c = {.program = "cut", .count = 12, .counted = "cuts", .at_once = CUTS_OF_LEDGER, .file_system = "ext4"};
-    bench b = {0};
+    campaign c = {.program = "cut",
+                  .count = 12,
+                  .counted = "cuts",
+                  .at_once = CUTS_OF_LEDGER,
+                  .lanes = 4,
+                  .ledger_seconds = LEDGER_SECONDS,
+                  .file_system = "ext4"};
     const char *reason;
-    uint64_t done;
 
     campaign_options(&c, argc, argv);
-    b.file_system = c.file_system;
-    place.program = strcmp(b.file_system, "xfs") == 0 ? "cut --fs xfs" : "cut --fs ext4";
-    (void)snprintf(b.image, sizeof b.image, "%s/image", place.folder);
-    (void)snprintf(b.mount, sizeof b.mount, "%s/mount", place.folder);
-    if (mkdir(b.mount, 0777) != 0) {
-        violation("mkdir %s: %s", b.mount, strerror(errno));
-    }
-    reason = image_unavailable(b.file_system);
+    place.program = strcmp(c.file_system, "xfs") == 0 ? "cut --fs xfs" : "cut --fs ext4";
+    reason = image_unavailable(c.file_system);
     if (reason != NULL) {
-        (void)printf("skipped: %s\n", reason);
-        folder_remove(place.folder);
-        return SKIPPED;
+        return campaign_skip(reason);
     }
-    b.shared = shared_new();
-    while ((done = campaign_next(&c)) < c.count) {
-        uint64_t left = c.count - done;
-
-        run_ledger(&b, c.seed + done / CUTS_OF_LEDGER, left < CUTS_OF_LEDGER ? (unsigned)left : CUTS_OF_LEDGER);
-    }
-    tally_print(&b.tally, c.seed, "power cuts");
-    shared_free(b.shared);
-    folder_remove(place.folder);
-    return b.tally.acknowledged == 0;
+    return campaign_run(&c, run_ledger);
 }

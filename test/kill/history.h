@@ -19,6 +19,7 @@
 #define TEST_KILL_HISTORY_H
 
 #include "test/disk/dice.h"
+#include "test/kill/tally.h"
 #include "test/kill/writer.h"
 
 enum {
@@ -50,25 +51,6 @@ typedef enum closing {
     CLOSED_PERHAPS
 } closing;
 
-typedef struct tally {
-    uint64_t rounds;
-    uint64_t judged;
-    uint64_t acknowledged; /* Batches. */
-    uint64_t raced;        /* Of these, acknowledged while the power was being cut. */
-    uint64_t records;
-    uint64_t crosses;  /* Batches across the stores, looked at in views. */
-    uint64_t indexes;  /* Deleted. */
-    uint64_t merged;   /* Recoveries that found a mark in the index on disk, and went on from there. */
-    uint64_t merges;   /* Of writers. */
-    uint64_t merge_ns; /* How long they took, */
-    uint64_t open_ns;  /* and how long the writers were open. */
-    uint64_t looks;    /* Of readers at the rows. */
-    uint64_t existing; /* Keys tried again, and found. */
-    uint64_t appended; /* Keys tried again whose batch had not survived. */
-    uint64_t seen;     /* Records that readers were shown, each once. */
-    uint64_t reads;    /* As often as they were shown. */
-} tally;
-
 typedef struct history {
     shared *shared;
     dice dice;
@@ -89,6 +71,7 @@ typedef struct history {
     uint64_t incarnation; /* Of the last known open; 0: none. */
     bool opened_unseen;   /* Perhaps opened since then. */
     bool index_kept;      /* There was an index when the ledger was last closed, and nobody deleted it. */
+    bool index_doubted;
     closing closing;
     tally *tally;
 } history;
@@ -108,6 +91,9 @@ void history_note(history *h, uint32_t round, size_t acks_before);
 /** After that round, another process may have opened the ledger for writing, and was killed. */
 void history_visited(history *h);
 
+/** The index need not be good: it may be built anew, and until then be called damaged. */
+void history_doubt_index(history *h);
+
 /** Delete the index. Nobody writes the ledger. */
 void history_forget_index(history *h);
 
@@ -115,8 +101,5 @@ void history_forget_index(history *h);
 bool history_may_wait(const history *h);
 
 void history_judge(history *h);
-
-/** What came of it, without a violation. `what` are the rounds: "kills". */
-void tally_print(const tally *t, uint64_t seed, const char *what);
 
 #endif

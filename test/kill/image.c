@@ -31,8 +31,7 @@ enum {
     COMMAND_NOT_FOUND = 127
 };
 
-/* Quiet; returns the exit status. */
-static int run(char *const argv[])
+int command_run(const char *const argv[])
 {
     int status;
     pid_t pid;
@@ -45,7 +44,8 @@ static int run(char *const argv[])
         if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0) {
             _exit(1);
         }
-        (void)execvp(argv[0], argv);
+        /* Nothing writes to them. */
+        (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
         _exit(COMMAND_NOT_FOUND);
     }
     if (pid < 0) {
@@ -59,14 +59,14 @@ const char *image_unavailable(const char *file_system)
 {
     static char reason[128];
     char mkfs[32];
-    char *argv[] = {mkfs, (char[]){"-V"}, NULL};
+    const char *argv[] = {mkfs, "-V", NULL};
     int control;
 
     (void)snprintf(mkfs, sizeof mkfs, "mkfs.%s", file_system);
     if (geteuid() != 0) {
         return "mounting needs root";
     }
-    if (run(argv) == COMMAND_NOT_FOUND) {
+    if (command_run(argv) == COMMAND_NOT_FOUND) {
         (void)snprintf(reason, sizeof reason, "there is no %s", mkfs);
         return reason;
     }
@@ -88,7 +88,8 @@ void image_make(const char *file, const char *file_system)
     bool is_ext4 = strcmp(file_system, "ext4") == 0;
     bool is_xfs = strcmp(file_system, "xfs") == 0;
     char mkfs[32], name[512];
-    char *argv[] = {mkfs, (char[]){"-q"}, is_ext4 ? (char[]){"-F"} : (char[]){"-f"}, name, NULL};
+    const char *ext4[] = {mkfs, "-q", "-F", "-e", "remount-ro", name, NULL};
+    const char *others[] = {mkfs, "-q", "-f", name, NULL};
     int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     (void)snprintf(mkfs, sizeof mkfs, "mkfs.%s", file_system);
@@ -97,7 +98,7 @@ void image_make(const char *file, const char *file_system)
         violation("%s: %s", file, strerror(errno));
     }
     (void)close(fd);
-    if (run(argv) != 0) {
+    if (command_run(is_ext4 ? ext4 : others) != 0) {
         violation("%s %s failed", mkfs, file);
     }
 }
@@ -135,15 +136,63 @@ static int attach(const char *file, char name[32])
     }
 }
 
-void image_mount(const char *file, const char *file_system, const char *where)
+static void request_limit(const char *loop, unsigned kib)
+{
+    char name[64], text[16];
+    int length = snprintf(text, sizeof text, "%u", kib);
+    int fd;
+
+    (void)snprintf(name, sizeof name, "/sys/block/%.24s/queue/max_sectors_kb", loop + strlen("/dev/"));
+    fd = open(name, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, text, (size_t)length) != length) {
+        violation("%s: %s", name, strerror(errno));
+    }
+    (void)close(fd);
+}
+
+void image_mount(const char *file, const char *file_system, const char *where, unsigned request_kib, char out_loop[32])
 {
     char name[32];
     int loop = attach(file, name);
 
+    request_limit(name, request_kib);
     if (mount(name, where, file_system, MS_NOATIME, NULL) != 0) {
         violation("mount %s: %s", where, strerror(errno));
     }
     (void)close(loop);
+    if (out_loop != NULL) {
+        memcpy(out_loop, name, sizeof name);
+    }
+}
+
+void image_wait_free(const char *loop)
+{
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "/sys/block/%.24s/loop/backing_file", loop + strlen("/dev/"));
+    for (unsigned i = 0; access(name, F_OK) == 0; i++) {
+        if (i == WAITS_MAX) {
+            violation("%s is still held", loop);
+        }
+        sleep_us(WAIT_US);
+    }
+}
+
+void image_mend(const char *file, const char *file_system)
+{
+    char name[1024];
+    const char *check[] = {"e2fsck", "-f", "-y", name, NULL};
+    int status;
+
+    /* xfs looks after itself when it is mounted. */
+    if (strcmp(file_system, "ext4") != 0) {
+        return;
+    }
+    (void)snprintf(name, sizeof name, "%s", file);
+    status = command_run(check);
+    if (status > 2) {
+        violation("e2fsck %s ends with %d", file, status);
+    }
 }
 
 void image_unmount(const char *where)
@@ -182,13 +231,17 @@ void image_write_some(const char *folder, dice *d)
     }
 }
 
-void image_cut(const char *where)
+void image_shut(const char *where, uint32_t how)
 {
-    uint32_t how = SHUTDOWN_WITHOUT_LOG_FLUSH;
     int fd = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0 || ioctl(fd, IOC_SHUTDOWN, &how) != 0) {
-        violation("cut the power of %s: %s", where, strerror(errno));
+        violation("shut down %s: %s", where, strerror(errno));
     }
     (void)close(fd);
+}
+
+void image_cut(const char *where)
+{
+    image_shut(where, SHUTDOWN_WITHOUT_LOG_FLUSH);
 }

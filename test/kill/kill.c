@@ -2,22 +2,18 @@
 /*
  * kill.c — the SIGKILL loop: writers on the real kernel, each killed at a random moment, and what they leave.
  *
- *   kill [--portable] [--seed N] [--rounds N] [--folder NAME] [--long FILE [--seconds N]]
+ *   kill [--portable] [--kills N] and the options of campaign.h
  *
- * A ledger goes through ROUNDS_OF_LEDGER rounds; each has a writer of its own, which is killed while it opens, writes
- * or closes, or sometimes may end. Not every round is judged, so that recoveries get killed as well. Readers live
- * through all rounds of a ledger: no record that one of them was shown may change or go. --long goes on from the rounds
- * that FILE counts until N are done, or the seconds are over. Ends with 77 where io_uring is missing.
+ * What a killed process had handed to the kernel reaches the disk, or not, while the next one opens: that, and
+ * processes that die while they hold locks, maps and rings, only a real kernel has. It passes if after every recovery
+ * that is judged all of history.h holds. A ledger goes through ROUNDS_OF_LEDGER rounds; each has a writer of its own,
+ * which is killed while it opens, writes or closes, or sometimes may end. Not every round is judged, so that recoveries
+ * get killed as well. Readers live through all rounds of a ledger: no record that one of them was shown may change or
+ * go. Ends with 77 where io_uring is missing.
  */
-#include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "test/kill/campaign.h"
 #include "test/kill/folder.h"
 #include "test/kill/history.h"
 #include "test/kill/reader.h"
@@ -27,7 +23,7 @@ enum {
     LIFE_US_TYPICAL = 25000,
     BATCHES_TO_CLOSE = 30,
     READERS_MAX = 2,
-    SKIPPED = 77
+    LEDGER_SECONDS = 120
 };
 
 static void run_round(history *h, uint32_t round)
@@ -45,16 +41,14 @@ static void run_round(history *h, uint32_t round)
     history_note(h, round, SIZE_MAX);
 }
 
-static void run_ledger(uint64_t seed, unsigned rounds, firn_io_path io_path, shared *s, tally *t)
+static void run_ledger(const campaign *c, uint64_t seed, unsigned rounds, shared *s, tally *t)
 {
     reader r = {.shared = s};
     int readers[READERS_MAX];
     unsigned readers_count;
     history h;
 
-    place.seed = seed;
-    place.round = 0;
-    history_init(&h, s, t, seed, place.folder, io_path);
+    history_init(&h, s, t, seed, place.folder, c->portable ? FIRN_IO_PORTABLE : FIRN_IO_URING);
     r.url = h.url;
     r.options = h.options;
     r.options.mode = FIRN_OPEN_READ;
@@ -80,7 +74,7 @@ static void run_ledger(uint64_t seed, unsigned rounds, firn_io_path io_path, sha
     folder_remove(h.url);
 }
 
-static bool has_ring(const char *folder)
+static bool has_ring(const char *folder, char *out_reason)
 {
     firn_options options = {.struct_size = sizeof options, .mode = FIRN_OPEN_CREATE, .io_path = FIRN_IO_URING};
     firn_ledger *ledger = NULL;
@@ -92,7 +86,7 @@ static bool has_ring(const char *folder)
     options.segment_size = 65536;
     has = firn_open(name, &options, &ledger, &err) == FIRN_OK;
     if (!has) {
-        (void)printf("skipped: %s\n", err.text);
+        (void)snprintf(out_reason, sizeof err.text, "%s", err.text);
     }
     (void)firn_close(ledger, &err);
     folder_remove(name);
@@ -101,29 +95,19 @@ static bool has_ring(const char *folder)
 
 int main(int argc, char **argv)
 {
-    campaign c = {.program = "kill", .count = 60, .counted = "rounds", .at_once = ROUNDS_OF_LEDGER};
-    firn_io_path io_path = FIRN_IO_URING;
-    tally t = {0};
-    shared *s;
-    uint64_t done;
+    campaign c = {.program = "kill",
+                  .count = 60,
+                  .counted = "kills",
+                  .at_once = ROUNDS_OF_LEDGER,
+                  .lanes = 4,
+                  .ledger_seconds = LEDGER_SECONDS};
+    static char reason[FIRN_ERROR_TEXT_SIZE];
 
     campaign_options(&c, argc, argv);
     if (c.portable) {
-        io_path = FIRN_IO_PORTABLE;
         place.program = "kill --portable";
-    } else if (!has_ring(place.folder)) {
-        folder_remove(place.folder);
-        return SKIPPED;
+    } else if (!has_ring(place.folder, reason)) {
+        return campaign_skip(reason);
     }
-    s = shared_new();
-    while ((done = campaign_next(&c)) < c.count) {
-        uint64_t left = c.count - done;
-
-        run_ledger(c.seed + done / ROUNDS_OF_LEDGER, left < ROUNDS_OF_LEDGER ? (unsigned)left : ROUNDS_OF_LEDGER,
-                   io_path, s, &t);
-    }
-    tally_print(&t, c.seed, "kills");
-    shared_free(s);
-    folder_remove(place.folder);
-    return t.acknowledged == 0;
+    return campaign_run(&c, run_ledger);
 }

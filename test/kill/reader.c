@@ -11,8 +11,7 @@ enum {
     OPENS_TO_LOOK = 4 /* From one look at the rows to the next. */
 };
 
-/* Two readers that were shown one seq must have been shown the same. */
-static void note(shared *s, const firn_record *record)
+void reader_note(shared *s, const firn_record *record)
 {
     unsigned long long digest = record_digest(record), before = 0;
 
@@ -53,7 +52,7 @@ static void read_all(shared *s, firn_ledger *ledger)
             shared_trouble(s, "a reader was shown record %llu after %llu", (unsigned long long)record.seq,
                            (unsigned long long)seq - 1);
         }
-        note(s, &record);
+        reader_note(s, &record);
     }
     firn_scan_close(scan);
     if (status != FIRN_END) {
@@ -86,7 +85,7 @@ static void follow(shared *s, firn_ledger *ledger)
     while ((status == FIRN_OK || status == FIRN_TIMEOUT) && waits < FOLLOW_WAITS) {
         status = firn_tail_next(tail, FOLLOW_WAIT_NS, &record, &err);
         if (status == FIRN_OK) {
-            note(s, &record);
+            reader_note(s, &record);
         }
         waits = status == FIRN_OK ? 0 : waits + 1;
     }

@@ -15,4 +15,7 @@ typedef struct reader {
 /** What the process does, until it is killed; arg is a reader. */
 void reader_run(void *arg);
 
+/** Somebody was shown a record: whoever is shown it too must be shown the same. */
+void reader_note(shared *s, const firn_record *record);
+
 #endif

@@ -41,6 +41,12 @@ void shared_next_round(shared *s)
     memset(s->acks, 0, (taken < ACKS_MAX ? taken : ACKS_MAX) * sizeof s->acks[0]);
     atomic_store(&s->acks_count, 0);
     atomic_store(&s->cutting, false);
+    atomic_store(&s->opened_before, false);
+    atomic_store(&s->refused, 0);
+    atomic_store(&s->stopped, 0);
+    atomic_store(&s->stop_status, FIRN_OK);
+    atomic_store(&s->close_status, FIRN_OK);
+    s->stop_text[0] = '\0';
     atomic_store(&s->reads, 0);
     atomic_store(&s->looks, 0);
     atomic_store(&s->merges, 0);

@@ -49,8 +49,19 @@ typedef struct shared {
     atomic_ullong merge_ns; /* how long they took, */
     atomic_ullong open_ns;  /* and for how long it had been open by then. */
 
-    /* Set before the power is cut: from then on calls may fail. */
+    /* Set before the power is cut or a fault put in: from then on calls may fail. */
     atomic_bool cutting;
+
+    /* For a process that waits for its tracer. */
+    atomic_bool go;
+
+    /* Of a writer that withstands faults. */
+    atomic_bool opened_before; /* It opened the ledger, was told of an error, and opened it again. */
+    atomic_ullong refused;     /* Calls that were told that there is no room, and were made again. */
+    atomic_uint stopped;       /* Threads that an error stopped, */
+    atomic_int stop_status;    /* the first of these errors, */
+    char stop_text[512];       /* and what it said. */
+    atomic_int close_status;
 
     /* What readers were shown, by seq: record_digest(), 0 if nobody saw it. Kept as long as the ledger. */
     atomic_ullong seen[SEEN_MAX];

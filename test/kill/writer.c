@@ -8,15 +8,19 @@
 #include "test/kill/writer.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "test/disk/dice.h"
+#include "test/kill/withstand.h"
 
 enum {
     OUTSTANDING = 12,
     BUSY_WAIT_US = 500,
+    REFUSED_WAIT_US = 1000,
+    REFUSED_TRIES_MAX = 20,
     OPEN_WAITS_MAX = 1000,
     BATCHES_TO_NOTE = 8,   /* From one note about merges to the next. */
     BUSY_WAITS_MAX = 20000 /* Ten seconds: the kernel finishes what a dead ring had in flight long before. */
@@ -93,13 +97,33 @@ static void begin_phase(const writer *w, writer_phase phase)
     }
 }
 
-/* A call failed: right if the power was cut, else never. */
+/* A call failed: right if the power was cut or a fault put in, else never. */
 static void failed(const writer *w, plan_id id, firn_status status, const firn_error *err)
 {
     if (!atomic_load(&w->shared->cutting)) {
         shared_trouble(w->shared, "round %u thread %u batch %llu: %s: %s", id.round, id.thread,
                        (unsigned long long)id.number, firn_status_name(status), status < 0 ? err->text : "");
     }
+    if (w->withstands && status < 0) {
+        withstand_note(w->shared, status, err);
+    } else if (!w->withstands) {
+        park();
+    }
+}
+
+/* Whether a call is to be made again: it was not taken for want of room, or because no segment could be made. What may
+   stay as it is, is tried a few times. */
+static bool comes_again(const writer *w, firn_status status, unsigned *tries)
+{
+    bool bounded = status == FIRN_EIO || !w->waits_for_room;
+    bool again = (status == FIRN_ENOSPC || status == FIRN_EIO) && (!bounded || (*tries)++ < REFUSED_TRIES_MAX);
+
+    if (!w->withstands || !again || !atomic_load(&w->shared->cutting) || atomic_load(&w->shared->stopped) > 0) {
+        return false;
+    }
+    atomic_fetch_add(&w->shared->refused, 1);
+    sleep_us(REFUSED_WAIT_US);
+    return true;
 }
 
 static void on_done(void *arg, firn_status status, const firn_receipt *receipt, const firn_error *err)
@@ -129,6 +153,12 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Whether there is still work; an error that stopped one thread stops all. */
+static bool goes_on(const lane *l, uint64_t n)
+{
+    return n < l->w->batches_max && !(l->w->withstands && atomic_load(&l->w->shared->stopped) > 0);
+}
+
 /* How much of its life the writer merges: a kill meets a merge as often. */
 static void note_merges(const lane *l)
 {
@@ -147,14 +177,17 @@ static void append_blocking(lane *l, firn_batch *batch)
     firn_error err;
     firn_status status;
 
-    for (uint64_t n = 0; n < l->w->batches_max; n++) {
+    for (uint64_t n = 0; goes_on(l, n); n++) {
         plan p = plan_of(l->w->seed, next_id(l, n));
+        unsigned tries = 0;
 
-        status = plan_collect(&p, batch, &err);
-        status = status == FIRN_OK ? firn_batch_commit(batch, &receipt, &err) : status;
+        do {
+            status = plan_collect(&p, batch, &err);
+            status = status == FIRN_OK ? firn_batch_commit(batch, &receipt, &err) : status;
+        } while (comes_again(l->w, status, &tries));
         if (status != FIRN_OK) {
             failed(l->w, p.id, status, &err);
-            park();
+            return;
         }
         acknowledged(l->w, p.id, &receipt);
         if (l->thread == 0 && n % BATCHES_TO_NOTE == 0) {
@@ -174,11 +207,11 @@ static void settle(out *call)
         status = firn_ticket_wait(call->ticket, -1, &receipt, &err);
         firn_ticket_free(call->ticket);
         call->ticket = NULL;
-        if (status != FIRN_OK) {
+        if (status == FIRN_OK) {
+            acknowledged(call->w, call->id, &receipt);
+        } else {
             failed(call->w, call->id, status, &err);
-            park();
         }
-        acknowledged(call->w, call->id, &receipt);
         call->w = NULL;
     }
     while (__atomic_load_n(&call->w, __ATOMIC_ACQUIRE) != NULL) {
@@ -193,22 +226,24 @@ static void append_submitting(lane *l, firn_batch *batch, bool by_ticket)
     firn_error err;
     firn_status status;
 
-    for (uint64_t n = 0; n < l->w->batches_max; n++) {
+    for (uint64_t n = 0; goes_on(l, n); n++) {
         plan p = plan_of(l->w->seed, next_id(l, n));
+        unsigned tries = 0;
         out *call = &calls[n % OUTSTANDING];
 
         settle(call);
         *call = (out){.w = l->w, .id = p.id};
         options.arg = call;
-        status = plan_collect(&p, batch, &err);
         do {
-            status = status < 0 ? status
-                                : firn_batch_submit(batch, by_ticket ? NULL : &options,
-                                                    by_ticket ? &call->ticket : NULL, &err);
-        } while (status == FIRN_FULL && (sleep_us(100), true));
+            status = plan_collect(&p, batch, &err);
+            if (status == FIRN_OK) {
+                status = firn_batch_submit(batch, by_ticket ? NULL : &options, by_ticket ? &call->ticket : NULL, &err);
+            }
+        } while ((status == FIRN_FULL && (sleep_us(100), true)) || comes_again(l->w, status, &tries));
         if (status != FIRN_OK) {
             failed(l->w, p.id, status, &err);
-            park();
+            *call = (out){0};
+            break;
         }
     }
     for (unsigned i = 0; i < OUTSTANDING; i++) {
@@ -241,13 +276,20 @@ void writer_run(void *arg)
     firn_stats stats = {.struct_size = sizeof stats};
     firn_ledger *ledger = NULL;
     lane lanes[THREADS_MAX];
+    unsigned tries = 0, started = 0;
     firn_error err;
     firn_status status;
 
-    status = open_patiently(w->url, &w->options, &ledger, &err);
+    if (w->withstands) {
+        /* A limit on the size of files is an error like others, if the host does not want the signal. */
+        (void)signal(SIGXFSZ, SIG_IGN);
+    }
+    do {
+        status = open_patiently(w->url, &w->options, &ledger, &err);
+    } while (comes_again(w, status, &tries) && (atomic_store(&s->opened_before, true), true));
     if (status != FIRN_OK || firn_stat(ledger, &stats, &err) != FIRN_OK) {
         failed(w, (plan_id){.round = w->round}, status, &err);
-        park();
+        return;
     }
     s->incarnation = stats.incarnation;
     s->was_clean = stats.was_clean != 0;
@@ -255,17 +297,25 @@ void writer_run(void *arg)
     for (unsigned i = 0; i < w->threads; i++) {
         lanes[i] = (lane){.w = w, .ledger = ledger, .thread = i, .opened_ns = now_ns()};
         if (pthread_create(&lanes[i].handle, NULL, lane_run, &lanes[i]) != 0) {
-            shared_trouble(s, "cannot make a thread");
+            break;
         }
+        started++;
     }
-    for (unsigned i = 0; i < w->threads; i++) {
+    if (started < w->threads && !w->withstands) {
+        shared_trouble(s, "cannot make a thread");
+    }
+    for (unsigned i = 0; i < started; i++) {
         (void)pthread_join(lanes[i].handle, NULL);
+    }
+    if (w->withstands) {
+        withstand_look(s, ledger);
     }
     begin_phase(w, PHASE_CLOSING);
     status = firn_close(ledger, &err);
+    atomic_store(&s->close_status, status);
     if (status != FIRN_OK) {
         failed(w, (plan_id){.round = w->round}, status, &err);
-        park();
+        return;
     }
     begin_phase(w, PHASE_CLOSED);
 }

@@ -14,6 +14,8 @@ struct writer {
     uint32_t round; /**< Likewise. */
     unsigned threads;
     uint64_t batches_max; /**< Of each thread; then the ledger is closed cleanly, if nobody kills the process before. */
+    bool withstands;      /**< What fails after `cutting` was set does not end its work: withstand.h. */
+    bool waits_for_room;  /**< There will be room again, when there is none. */
 
     /* Called in the process: when a phase began, and for each acknowledgement, by any thread. May be NULL. */
     void (*phase_begun)(const writer *w, writer_phase phase);
