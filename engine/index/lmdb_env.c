@@ -153,6 +153,23 @@ static int env_try(frn_lmdb_env *env, uint64_t map_size, unsigned flags)
     return code;
 }
 
+/* What becomes of the file's bytes is told to each descriptor that was open before: to this one as well. */
+static int witness_open(frn_lmdb_env *env)
+{
+    char path[FRN_LMDB_PATH_SIZE_MAX];
+
+    if (frn_lmdb_path(path, env->folder, "/data.mdb", NULL) != FIRN_OK) {
+        return ENAMETOOLONG;
+    }
+    env->witness = open(path, O_RDONLY | O_CLOEXEC);
+    return env->witness > 0 ? 0 : errno;
+}
+
+bool frn_lmdb_env_kept(const frn_lmdb_env *env)
+{
+    return env->witness > 0 && fdatasync(env->witness) == 0;
+}
+
 /* The handle of the one tree. */
 static int dbi_open(frn_lmdb_env *env)
 {
@@ -193,6 +210,9 @@ firn_status frn_lmdb_env_open(frn_lmdb_env *env, const char *folder, const frn_l
     if (code == 0) {
         code = mdb_reader_check(env->env, &dead);
     }
+    if (code == 0 && !options->read_only) {
+        code = witness_open(env);
+    }
     if (code == 0) {
         code = dbi_open(env);
     }
@@ -212,6 +232,10 @@ void frn_lmdb_env_close(frn_lmdb_env *env)
     if (env->env != NULL) {
         mdb_env_close(env->env);
         env->env = NULL;
+    }
+    if (env->witness > 0) {
+        (void)close(env->witness);
+        env->witness = 0;
     }
     frn_lmdb_env_unregister(env);
 }

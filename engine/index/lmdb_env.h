@@ -50,6 +50,7 @@ typedef struct frn_lmdb_env {
     bool ready;                      /**< Pins may use it. */
     dev_t device;                    /**< Of data.mdb, and its inode: which file it is, whatever its name. */
     ino_t inode;
+    int witness; /**< Of data.mdb, only to ask it what became of what was written: see frn_lmdb_env_kept(). 0: none. */
     char folder[FRN_LMDB_PATH_SIZE_MAX];
 } frn_lmdb_env;
 
@@ -66,6 +67,14 @@ void frn_lmdb_env_close(frn_lmdb_env *env);
 bool frn_lmdb_env_is_current(const frn_lmdb_env *env);
 /** Makes the file reach to its last page, see lmdb_meta.h. */
 firn_status frn_lmdb_env_extend(const frn_lmdb_env *env, firn_error *err) FIRN_NODISCARD;
+/**
+ * Whether all that was written to data.mdb since it was opened is on the device. Asked when a commit found no room.
+ *
+ * A write that the file system has no room for leaves nothing behind, and can be made again. A device that has no room
+ * says the same by a sync, when the kernel has given up pages that it had taken: LMDB's descriptor was told, would not
+ * be told again, and the next sync would succeed. This one's own was not told yet.
+ */
+bool frn_lmdb_env_kept(const frn_lmdb_env *env);
 
 /** Notes beside data.mdb that it cannot be believed, if the process may write there and no other file has its place. */
 void frn_lmdb_env_distrust(const frn_lmdb_env *env, const char *why);

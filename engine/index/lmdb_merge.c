@@ -14,7 +14,7 @@
  * in a transaction before it begins to write them out early.
  *
  * What can fail. Before the commit everything: the transaction is aborted and the disk is as it was. If the commit
- * fails otherwise than for want of space, LMDB would let the next transaction begin as if nothing had happened; what is
+ * fails otherwise than because the file system refused to take more, LMDB would let the next transaction begin as if nothing had happened; what is
  * in the kernel's cache need not be on the device then. So no further merge is tried. Should only the taking of the new
  * state fail, the delta still has every row, and the next merge writes them again.
  */
@@ -89,11 +89,14 @@ static firn_status merge_write(frn_lmdb_index *lmdb, frn_index_view *view, const
         return status;
     }
     code = mdb_txn_commit(writer.txn);
-    if (code != 0) {
-        return frn_lmdb_fail(err, code, "commit to the index");
+    status = code == 0 ? frn_lmdb_env_extend(&lmdb->env, err) : frn_lmdb_fail(err, code, "commit to the index");
+    if (status == FIRN_ENOSPC && !frn_lmdb_env_kept(&lmdb->env)) {
+        return frn_fail(err, FIRN_EIO, "commit to the index: the device had no room for what it was given");
     }
-    *out_merged = (frn_index_merged){.seq = mark->seq, .rows_count = writer.rows_count, .bytes = writer.bytes};
-    return frn_lmdb_env_extend(&lmdb->env, err);
+    if (status == FIRN_OK) {
+        *out_merged = (frn_index_merged){.seq = mark->seq, .rows_count = writer.rows_count, .bytes = writer.bytes};
+    }
+    return status;
 }
 
 static bool can_be_tried_again(firn_status status)
