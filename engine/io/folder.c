@@ -279,10 +279,17 @@ firn_status frn_posix_list(frn_io *io, frn_io_name_fn fn, void *arg, firn_error 
         if (entry == NULL) {
             break;
         }
-        /* Longer names are none of this library's; and what vanished in between is not there. */
-        if (strlen(entry->d_name) <= FRN_IO_NAME_SIZE_MAX &&
-            fstatat(posix->folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)) {
-            fn(arg, entry->d_name, (uint64_t)st.st_size);
+        if (strlen(entry->d_name) > FRN_IO_NAME_SIZE_MAX) {
+            continue; /* None of this library's. */
+        }
+        if (fstatat(posix->folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+            if (S_ISREG(st.st_mode)) {
+                fn(arg, entry->d_name, (uint64_t)st.st_size);
+            }
+        } else if (errno != ENOENT) {
+            /* What vanished in between is not there. What cannot be looked at is: a ledger whose files were left out
+               would be taken for none, and made anew over them. */
+            break;
         }
     }
     if (errno != 0) {

@@ -29,6 +29,25 @@ enum {
 static char folder[128];
 static const firn_io_path paths[] = {FIRN_IO_AUTO, FIRN_IO_PORTABLE};
 
+/* What the next look at a file named "a" ends with; 0: as the system says. Stands before the function of the C library. */
+static int look_errno;
+
+int fstatat(int at, const char *name, struct stat *st, int flags)
+{
+    struct statx stx;
+
+    if (look_errno != 0 && strcmp(name, "a") == 0) {
+        errno = look_errno;
+        look_errno = 0;
+        return -1;
+    }
+    if (statx(at, name, flags, STATX_BASIC_STATS, &stx) != 0) {
+        return -1;
+    }
+    *st = (struct stat){.st_mode = stx.stx_mode, .st_size = (off_t)stx.stx_size};
+    return 0;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -364,6 +383,37 @@ static void test_read_only_file_system(void **state)
     }
 }
 
+static void count_file(void *arg, const char *name, uint64_t size)
+{
+    (void)name;
+    (void)size;
+    (*(unsigned *)arg)++;
+}
+
+/* A listing without a file that is there would let a ledger be taken for none: it fails; what vanished is left out. */
+static void test_list_leaves_nothing_out(void **state)
+{
+    frn_io_options options = {.path = FIRN_IO_PORTABLE};
+    unsigned count = 0;
+    frn_io *io = NULL;
+    frn_file *file;
+    firn_error err;
+
+    (void)state;
+    assert_int_equal(open_at(folder, &options, &io, &err), FIRN_OK);
+    assert_int_equal(io->ops->open(io, "a", FRN_IO_CREATE | FRN_IO_WRITE, &file, &err), FIRN_OK);
+    io->ops->file_close(file);
+    look_errno = ENOMEM;
+    assert_int_equal(io->ops->list(io, count_file, &count, &err), FIRN_ENOMEM);
+    assert_string_equal(err.text, "list the folder: Cannot allocate memory");
+    look_errno = ENOENT;
+    assert_int_equal(io->ops->list(io, count_file, &count, &err), FIRN_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(io->ops->list(io, count_file, &count, &err), FIRN_OK);
+    assert_int_equal(count, 1);
+    io->ops->close(io);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +425,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file_size_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_read_only_file_system, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_list_leaves_nothing_out, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
