@@ -167,7 +167,7 @@ static int witness_open(frn_lmdb_env *env)
 
 bool frn_lmdb_env_kept(const frn_lmdb_env *env)
 {
-    return env->witness > 0 && fdatasync(env->witness) == 0;
+    return env->witness > 0 && fsync(env->witness) == 0;
 }
 
 /* The handle of the one tree. */

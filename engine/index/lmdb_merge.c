@@ -14,9 +14,9 @@
  * in a transaction before it begins to write them out early.
  *
  * What can fail. Before the commit everything: the transaction is aborted and the disk is as it was. If the commit
- * fails otherwise than because the file system refused to take more, LMDB would let the next transaction begin as if nothing had happened; what is
- * in the kernel's cache need not be on the device then. So no further merge is tried. Should only the taking of the new
- * state fail, the delta still has every row, and the next merge writes them again.
+ * fails otherwise than because the file system refused to take more, LMDB would let the next transaction begin as if
+ * nothing had happened; what is in the kernel's cache need not be on the device then. So no further merge is tried.
+ * Should only the taking of the new state fail, the delta still has every row, and the next merge writes them again.
  */
 #include <inttypes.h>
 

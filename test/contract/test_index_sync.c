@@ -2,9 +2,9 @@
 /*
  * test_index_sync.c — the index on a disk without room: the file system refuses pages, or the device loses them.
  *
- * Both say ENOSPC. This program's fdatasync, pwrite and writev stand before those of the C library, for LMDB as well, and
- * answer as the kernel does: a write that is refused leaves nothing behind; pages that were lost are told to each
- * descriptor once, and then forgotten.
+ * Both say ENOSPC. This program's fdatasync, fsync, pwrite and writev stand before those of the C library, for LMDB as
+ * well, and answer as the kernel does: a write that is refused leaves nothing behind; pages that were lost are told to
+ * each descriptor once, and then forgotten.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -34,18 +34,28 @@ static frn_heap heap;
 static frn_index *ix;
 static frn_lmdb_options options;
 static char folder[64];
-static bool lost;                       /* Pages were lost; the next syncs say so. */
-static bool told[DESCRIPTORS_MAX];      /* Descriptors that said so. */
-static int refused;                     /* Writes that find no room. */
+static bool lost;                  /* Pages were lost; the next syncs say so. */
+static bool told[DESCRIPTORS_MAX]; /* Descriptors that said so. */
+static int refused;                /* Writes that find no room. */
 
-IN_FRONT int fdatasync(int fd)
+static int sync_by(long system_call, int fd)
 {
     if (lost && fd >= 0 && fd < DESCRIPTORS_MAX && !told[fd]) {
         told[fd] = true;
         errno = ENOSPC;
         return -1;
     }
-    return (int)syscall(SYS_fdatasync, fd);
+    return (int)syscall(system_call, fd);
+}
+
+IN_FRONT int fdatasync(int fd)
+{
+    return sync_by(SYS_fdatasync, fd);
+}
+
+IN_FRONT int fsync(int fd)
+{
+    return sync_by(SYS_fsync, fd);
 }
 
 /* LMDB writes one page by the first, several in a row by the second. */

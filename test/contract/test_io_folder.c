@@ -29,7 +29,8 @@ enum {
 static char folder[128];
 static const firn_io_path paths[] = {FIRN_IO_AUTO, FIRN_IO_PORTABLE};
 
-/* What the next look at a file named "a" ends with; 0: as the system says. Stands before the function of the C library. */
+/* What the next look at a file named "a" ends with; 0: as the system says. Stands before the function of the C library.
+ */
 static int look_errno;
 
 int fstatat(int at, const char *name, struct stat *st, int flags)
