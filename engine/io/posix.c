@@ -47,14 +47,19 @@ static int open_direct(const frn_posix *posix, const char *name, int fd, bool wr
     struct stat one, other;
     int flags = (writable ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC;
     int direct = TEMP_FAILURE_RETRY(openat(posix->folder, name, flags));
+    int rc = 0;
 
     if (direct < 0) {
         return -errno;
     }
-    if (fstat(fd, &one) != 0 || fstat(direct, &other) != 0 || one.st_dev != other.st_dev ||
-        one.st_ino != other.st_ino) {
+    if (fstat(fd, &one) != 0 || fstat(direct, &other) != 0) {
+        rc = -errno;
+    } else if (one.st_dev != other.st_dev || one.st_ino != other.st_ino) {
+        rc = -ESTALE;
+    }
+    if (rc != 0) {
         (void)close(direct);
-        return -ESTALE;
+        return rc;
     }
     return direct;
 }
