@@ -49,6 +49,8 @@ typedef struct place_seat {
 
 /** "simulated" or "folder". */
 extern const char *const place_name;
+/** In every run a fault that stays begins at one point in so many: where a run is dear, not at each. */
+extern const unsigned place_for_ever_in;
 /** Kinds of faults that can be had: in every run, and in the long campaign. FAULT_NONE at the end. */
 extern const fault_kind place_kinds[], place_kinds_long[];
 

@@ -34,6 +34,7 @@ __attribute__((used, visibility("default"))) const char *__asan_default_options(
 }
 
 const char *const place_name = "folder";
+const unsigned place_for_ever_in = 3;
 const fault_kind place_kinds[] = {FAULT_MALLOC, FAULT_CALL, FAULT_NONE};
 const fault_kind place_kinds_long[] = {FAULT_MALLOC, FAULT_CALL, FAULT_SEAM, FAULT_NONE};
 

@@ -15,6 +15,7 @@ enum {
 #define WALL_NS INT64_C(1700000000000000000)
 
 const char *const place_name = "simulated";
+const unsigned place_for_ever_in = 1;
 const fault_kind place_kinds[] = {FAULT_HEAP, FAULT_DISK, FAULT_NONE};
 const fault_kind place_kinds_long[] = {FAULT_HEAP, FAULT_DISK, FAULT_NONE};
 

@@ -3,9 +3,10 @@
  * sweep.c — every public function under every fault: for each case and each k, the k-th allocation or the k-th
  * operation of I/O fails, once and for ever.
  *
- * Without arguments: all cases, all k, EIO and short writes; and the table of functions against the headers and against
- * what was seen. With --long: six errors, and folders on the portable backend and on io_uring; the cases go round, and
- * FILE remembers the one to go on with.
+ * Without arguments: all cases, all k (in a folder, where a run is dear, a fault that stays begins at every third), EIO
+ * and short writes; and the table of functions against the headers and against what was seen. With --long: all k, six
+ * errors, and in folders the operations of the seam as well, with --ring those of io_uring; the cases go round, and FILE
+ * remembers the one to go on with. --memory: allocations alone, as under memcheck.
  *
  * The six errors are those that a kernel gives for a file that was opened and written before: EIO (the device), ENOSPC
  * and EDQUOT (space behind a place that had been made: thin volumes, copy on write, quota), EROFS (the file system was
@@ -57,13 +58,14 @@ static bool memory_kind(fault_kind kind)
     return kind == FAULT_HEAP || kind == FAULT_MALLOC;
 }
 
-/* One case, one kind, one error: every k. */
+/* One case, one kind, one error: every k, or one in so many. */
 static void sweep(const fault_case *c, bool reads, const rig *reference, fault f, tally *t)
 {
+    unsigned step = f.for_ever && !asked.longer ? place_for_ever_in : 1;
     bool came = true, count;
     rig r;
 
-    for (f.at = 1; came && f.at < K_MAX; f.at++) {
+    for (f.at = 1; came && f.at < K_MAX; f.at += step) {
         came = rig_run(&r, c, reads, &f, reference);
         /* Of the heap one cannot tell whether the first allocation, and all after it, would fail, or did. */
         count = came && (f.at > 1 || !f.for_ever || f.kind != FAULT_HEAP || r.failures > 0);
