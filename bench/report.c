@@ -43,7 +43,6 @@ void bench_report_head(const bench_case *setting)
     printf("floor: durable writes of 4 KiB, one at a time, into a pre-written file, before and after each round\n\n");
     printf("%-14s %12s %9s %9s %9s %9s %9s %9s %7s %8s %7s  %s\n", "case", "records/s", "p50", "p90", "p99", "p99.9",
            "max", "CPU/op", "bytes/B", "floor/s", "x floor", "I/O");
-    fflush(stdout);
 }
 
 static void print_latency(const bench_histogram *latency, double share)
@@ -80,7 +79,6 @@ void bench_report_row(const bench_result *result)
         printf(" %7s %8s %7s", "-", floor, "-");
     printf("  %s, %s%s\n", tool_io_path_text(best->stats.io_path), tool_durable_method_text(best->stats.durable_method),
            result->rounds == 0 ? "; no steady round" : "");
-    fflush(stdout);
 }
 
 static const char *work_text(bench_work work)
@@ -186,5 +184,4 @@ void bench_report_json(const bench_result *result)
     tool_json_map_end(json);
     tool_json_write(json);
     tool_json_free(json);
-    fflush(stdout);
 }

@@ -47,14 +47,21 @@ void tool_output_restore(void)
         (void)signal(silenced[i], handlers[i]);
 }
 
+/** A write inside printf() failed, which keeps no errno and drops what it had. One more byte is told what is wrong;
+   should it get through, it stands behind output that is cut off. */
+static int lost_errno(void)
+{
+    return write(STDOUT_FILENO, "\n", 1) < 0 ? errno : EIO;
+}
+
 bool tool_output_flush(void)
 {
     if (output_errno != 0)
         return false;
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        /* A write inside printf() failed earlier: what happened to it is told by trying once more. */
-        output_errno = errno != 0 ? errno : EPIPE;
+        /* What happened to an earlier write is told by trying once more. */
+        output_errno = errno != 0 ? errno : lost_errno();
         return false;
     }
     return true;

@@ -90,7 +90,7 @@ static firn_status merge_write(frn_lmdb_index *lmdb, frn_index_view *view, const
     }
     code = mdb_txn_commit(writer.txn);
     status = code == 0 ? frn_lmdb_env_extend(&lmdb->env, err) : frn_lmdb_fail(err, code, "commit to the index");
-    if (status == FIRN_ENOSPC && !frn_lmdb_env_kept(&lmdb->env)) {
+    if ((status == FIRN_ENOSPC || status == FIRN_ENOMEM) && !frn_lmdb_env_kept(&lmdb->env)) {
         return frn_fail(err, FIRN_EIO, "commit to the index: the device had no room for what it was given");
     }
     if (status == FIRN_OK) {

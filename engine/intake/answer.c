@@ -180,7 +180,7 @@ static void sweep(frn_answers *answers)
             if (poisoned == 0) {
                 break;
             }
-            ticket->status = frn_answer_poisoned(&ticket->err, poisoned);
+            ticket->status = frn_log_poison_why(answers->log, &ticket->err);
         }
         ticket_answer(ticket);
         atomic_store_explicit(&answers->answered, at + 1, memory_order_release);
@@ -217,15 +217,4 @@ void firn_ticket_free(firn_ticket *ticket)
         }
     }
     ticket_recycle(ticket);
-}
-
-firn_status frn_answer_poisoned(firn_error *err, int os_errno)
-{
-    if (err == NULL) {
-        return FIRN_EPOISONED;
-    }
-    (void)frn_fail_os(err, os_errno, "outcome unknown: a write or sync of the log failed");
-    err->status = FIRN_EPOISONED;
-    err->detail = FIRN_DETAIL_NONE;
-    return FIRN_EPOISONED;
 }

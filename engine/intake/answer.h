@@ -92,7 +92,4 @@ uint64_t frn_answers_outstanding(const frn_answers *answers);
 /** Make the eventfd readable, if there is one. */
 void frn_answers_signal(frn_answers *answers);
 
-/** The error of a position that is void or unknown: status FIRN_EPOISONED, the errno of the write. */
-firn_status frn_answer_poisoned(firn_error *err, int os_errno);
-
 #endif

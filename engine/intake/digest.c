@@ -79,19 +79,20 @@ firn_status frn_digest_begin(frn_digests *digests, frn_digest **out_digest, firn
     return FIRN_OK;
 }
 
+void frn_digest_raw(frn_digest *digest, firn_slice bytes)
+{
+    /* A context that could not be set up, for want of memory, must not be touched. */
+    if (bytes.size != 0 && digest->good == 1) {
+        digest->good = EVP_DigestUpdate(digest->context, bytes.data, bytes.size);
+    }
+}
+
 void frn_digest_number(frn_digest *digest, uint64_t number)
 {
     uint8_t bytes[8];
 
     fmt_put64(bytes, number);
-    digest->good &= EVP_DigestUpdate(digest->context, bytes, sizeof bytes);
-}
-
-void frn_digest_raw(frn_digest *digest, firn_slice bytes)
-{
-    if (bytes.size != 0) {
-        digest->good &= EVP_DigestUpdate(digest->context, bytes.data, bytes.size);
-    }
+    frn_digest_raw(digest, (firn_slice){bytes, sizeof bytes});
 }
 
 void frn_digest_bytes(frn_digest *digest, firn_slice bytes)
@@ -103,11 +104,11 @@ void frn_digest_bytes(frn_digest *digest, firn_slice bytes)
 firn_status frn_digest_finish(frn_digest *digest, uint8_t out[FIRN_DIGEST_SIZE], firn_error *err)
 {
     frn_digests *digests = digest->home;
-    int good = digest->good & EVP_DigestFinal_ex(digest->context, out, NULL);
+    int good = digest->good == 1 && EVP_DigestFinal_ex(digest->context, out, NULL) == 1;
 
     frn_mutex_lock(&digests->mutex);
     digest->next = digests->spare;
     digests->spare = digest;
     frn_mutex_unlock(&digests->mutex);
-    return good == 1 ? FIRN_OK : frn_fail(err, FIRN_ENOMEM, "digest");
+    return good ? FIRN_OK : frn_fail(err, FIRN_ENOMEM, "digest");
 }

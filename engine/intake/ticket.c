@@ -122,7 +122,7 @@ firn_status firn_poll(firn_ledger *ledger, int64_t timeout_ns, size_t *out_done,
         *out_done = (size_t)(after - before);
     }
     if (poisoned != 0) {
-        return frn_answer_poisoned(err, poisoned);
+        return frn_log_poison_why(ledger->log, err);
     }
     return after != before ? FIRN_OK : FIRN_TIMEOUT;
 }

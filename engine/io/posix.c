@@ -24,7 +24,8 @@
 
 /* Bytes of zeros in one write: large enough that a device runs at its rate, small enough to allocate. */
 enum {
-    FILL_PIECE = 1 << 20
+    FILL_PIECE = 1 << 20,
+    NO_FILE = EMEDIUMTYPE /* An errno that opening does not give otherwise. */
 };
 
 int64_t frn_posix_pwrite(int fd, const void *data, size_t size, uint64_t offset, bool durable)
@@ -42,25 +43,27 @@ int64_t frn_posix_pwrite(int fd, const void *data, size_t size, uint64_t offset,
 }
 
 /* Opens a name that stands for a file and for nothing else: a folder of a ledger may come from a stranger, who put a
-   link, a pipe or a device there. A descriptor or -errno, ENOTSUP for such a thing. */
+   link, a pipe or a device there. A descriptor or -errno, NO_FILE for such a thing. */
 static int open_regular(const frn_posix *posix, const char *name, int flags)
 {
     struct stat facts;
+    int rc = 0;
     int fd = TEMP_FAILURE_RETRY(openat(posix->folder, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
 
     if (fd < 0) {
-        return errno == ELOOP || errno == EISDIR || errno == ENXIO ? -ENOTSUP : -errno;
+        return errno == ELOOP || errno == EISDIR || errno == ENXIO ? -NO_FILE : -errno;
     }
-    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
-        (void)close(fd);
-        return -ENOTSUP;
+    if (fstat(fd, &facts) != 0) {
+        rc = -errno;
+    } else if (!S_ISREG(facts.st_mode)) {
+        rc = -NO_FILE;
+    } else if (fcntl(fd, F_SETFL, flags & O_DIRECT) != 0) {
+        /* With O_NONBLOCK, which kept the opening of a pipe from waiting, the ring would give up where it can wait. */
+        rc = -errno;
     }
-    /* With O_NONBLOCK, which kept the opening of a pipe from waiting, the ring would give up where it can wait. */
-    if (fcntl(fd, F_SETFL, flags & O_DIRECT) != 0) {
-        int failure = errno;
-
+    if (rc != 0) {
         (void)close(fd);
-        return -failure;
+        return rc;
     }
     return fd;
 }
@@ -70,14 +73,19 @@ static int open_direct(const frn_posix *posix, const char *name, int fd, bool wr
 {
     struct stat one, other;
     int direct = open_regular(posix, name, (writable ? O_RDWR : O_RDONLY) | O_DIRECT);
+    int rc = 0;
 
     if (direct < 0) {
         return direct;
     }
-    if (fstat(fd, &one) != 0 || fstat(direct, &other) != 0 || one.st_dev != other.st_dev ||
-        one.st_ino != other.st_ino) {
+    if (fstat(fd, &one) != 0 || fstat(direct, &other) != 0) {
+        rc = -errno;
+    } else if (one.st_dev != other.st_dev || one.st_ino != other.st_ino) {
+        rc = -ESTALE;
+    }
+    if (rc != 0) {
         (void)close(direct);
-        return -ESTALE;
+        return rc;
     }
     return direct;
 }
@@ -127,7 +135,7 @@ firn_status frn_posix_open(frn_io *io, const char *name, unsigned flags, frn_fil
     atomic_init(&file->grew, create);
     file->fd = open_regular(posix, name, (writable ? O_RDWR : O_RDONLY) | (create ? O_CREAT | O_EXCL : 0));
     if (file->fd < 0) {
-        status = file->fd == -ENOTSUP ? frn_fail(err, FIRN_ECORRUPT, "%s %s: not a regular file", what, name)
+        status = file->fd == -NO_FILE ? frn_fail(err, FIRN_ECORRUPT, "%s %s: not a regular file", what, name)
                                       : frn_fail_os(err, -file->fd, "%s %s", what, name);
         frn_free(posix->heap, file);
         return status;

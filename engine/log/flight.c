@@ -79,6 +79,14 @@ void frn_log_poison(frn_log *log, int os_errno, const firn_error *why)
     frn_log_wake(log);
 }
 
+firn_status frn_log_poison_why(const frn_log *log, firn_error *err)
+{
+    if (err != NULL) {
+        *err = log->poison_error;
+    }
+    return FIRN_EPOISONED;
+}
+
 /* ---- sending: tail lock held ---- */
 
 /* Zeros from the last batch to the end of the write. Most of a slot's buffer is known to be zero: for a lone append
@@ -523,13 +531,7 @@ static firn_status waited(const frn_log *log, uint64_t seq, firn_error *err)
     if (atomic_load_explicit(&log->durable, memory_order_acquire) >= seq) {
         return FIRN_OK;
     }
-    if (atomic_load(&log->poisoned) > 0) {
-        if (err != NULL) {
-            *err = log->poison_error;
-        }
-        return FIRN_EPOISONED;
-    }
-    return FIRN_PENDING;
+    return atomic_load(&log->poisoned) > 0 ? frn_log_poison_why(log, err) : FIRN_PENDING;
 }
 
 /* Waits for a seq that no group holds: it is not allocated yet. */

@@ -72,6 +72,8 @@ void frn_log_abandon(frn_log *log);
 uint64_t frn_log_durable(const frn_log *log);   /**< Last durable seq; 0 none. */
 uint64_t frn_log_allocated(const frn_log *log); /**< Last seq given out. */
 int frn_log_poisoned(const frn_log *log);       /**< errno, or 0. */
+/** Of a poisoned log: what failed, and where. Returns FIRN_EPOISONED. */
+firn_status frn_log_poison_why(const frn_log *log, firn_error *err);
 const uint8_t *frn_log_id(const frn_log *log);  /**< FIRN_LEDGER_ID_SIZE bytes, until close. */
 uint64_t frn_log_incarnation(frn_log *log);
 /** The incarnation that owns seq. */

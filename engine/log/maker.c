@@ -425,6 +425,11 @@ bool frn_maker_step(frn_log *log, bool quiet)
         break;
     }
     if (status < 0) {
+        uint64_t number = log->making != NULL ? log->making->number : log->manifest.segment_highest + 1;
+
+        if (err.segment == 0) {
+            (void)frn_place(&err, status, number, 0, 0);
+        }
         make_failed(log, &err);
         more = false;
     }

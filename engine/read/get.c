@@ -46,7 +46,7 @@ firn_status firn_wait(firn_ledger *ledger, uint64_t seq, int64_t timeout_ns, fir
     }
     if (timeout_ns == 0 || seq == UINT64_MAX) {
         poisoned = frn_log_poisoned(ledger->log);
-        return poisoned != 0 ? frn_wrap(err, frn_answer_poisoned(err, poisoned), "wait") : FIRN_TIMEOUT;
+        return poisoned != 0 ? frn_wrap(err, frn_log_poison_why(ledger->log, err), "wait") : FIRN_TIMEOUT;
     }
     status = frn_follow_wait(ledger, seq + 1, frn_deadline(timeout_ns), err);
     return status < 0 ? frn_wrap(err, status, "wait") : status;

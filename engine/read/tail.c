@@ -80,7 +80,7 @@ firn_status firn_tail_next(firn_tail *tail, int64_t timeout_ns, firn_record *out
             if (status < 0) {
                 return frn_wrap(err, status, "tail");
             }
-            return frn_log_poisoned(log) != 0 ? frn_answer_poisoned(err, frn_log_poisoned(log)) : FIRN_TIMEOUT;
+            return frn_log_poisoned(log) != 0 ? frn_log_poison_why(log, err) : FIRN_TIMEOUT;
         }
         status = frn_follow_wait(tail->source.ledger, tail->source.next_seq, deadline_ns, err);
         if (status != FIRN_OK) {
