@@ -4,6 +4,7 @@
 
 #include "engine/base/error.h"
 #include "engine/intake/core.h"
+#include "engine/intake/damage.h"
 #include "firn/batch.h"
 #include "format/body.h"
 
@@ -88,9 +89,7 @@ static firn_status key_age_apply(frn_apply *apply, const fmt_record *record, fir
     fmt_verdict verdict = fmt_key_age_decode(record->body, &age_ns);
 
     if (verdict != FMT_OK) {
-        (void)frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_RECORD, "body of %s: %s", fmt_kind_name(record->kind),
-                              fmt_verdict_text(verdict));
-        return frn_place(err, FIRN_ECORRUPT, 0, 0, record->seq);
+        return frn_body_bad(err, record, verdict);
     }
     return frn_index_put(apply->index, FRN_TABLE_SETTING, frn_row_setting_key_encode(key, FRN_SETTING_KEY_AGE),
                          frn_row_setting_encode(value, age_ns), err);
