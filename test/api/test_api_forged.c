@@ -20,7 +20,7 @@ enum {
     RECORDS_MAX = 64,
     NAMES_MAX = 16,
     STREAMS_MAX = 24,
-    BIG = 150 * 1024,
+    BIG = 130 * 1024, /* Three chunks. */
     SEGMENT = 1 << 20
 };
 
@@ -91,7 +91,8 @@ static firn_status open_ledger(frn_memory_disk *disk, frn_io **out_io, firn_ledg
     firn_options options = {.struct_size = sizeof options,
                             .mode = FIRN_OPEN_CREATE,
                             .progress = FIRN_PROGRESS_MANUAL,
-                            .segment_size = SEGMENT};
+                            .segment_size = SEGMENT,
+                            .content_chunk_size = 64 * 1024};
     frn_ledger_seam seam = {.heap = &heap};
     firn_status status;
 

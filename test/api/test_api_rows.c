@@ -17,7 +17,7 @@
 
 enum {
     OPERATIONS_MAX = 5000,
-    BIG = 200 * 1024 /* Several chunks. */
+    BIG = 70 * 1024 /* Two chunks. */
 };
 
 /** One run of the script. */
@@ -69,6 +69,7 @@ static bool open_ledger(run *r, bool over_spoilt)
         .mode = FIRN_OPEN_CREATE,
         .progress = FIRN_PROGRESS_MANUAL,
         .segment_size = 1 << 20,
+        .content_chunk_size = 64 * 1024,
         .clock = clock_of,
         .clock_arg = r,
     };
@@ -341,8 +342,9 @@ static void sweep(spoilt_how how)
     unsigned failures = 0;
     uint64_t k = 1;
 
-    while (k < OPERATIONS_MAX && (script(how, k, false, &failures) | script(how, k, true, &failures))) {
-        k++;
+    for (bool any = true; any && k < OPERATIONS_MAX; k += any) {
+        any = script(how, k, false, &failures);
+        any = script(how, k, true, &failures) || any;
     }
     print_message("row %s: at %llu operations, %u calls failed\n", names[how], (unsigned long long)k - 1, failures);
     assert_true(k > 2 && k < OPERATIONS_MAX);
