@@ -65,6 +65,30 @@ static firn_slice shortened(spoilt_index *spoilt, firn_slice value)
     return value.size == 0 ? value : copied(spoilt, value, value.size - 1);
 }
 
+/* What becomes of a value that a view gives. */
+static void view_value(spoilt_index *spoilt, frn_table table, firn_buf *value)
+{
+    uint8_t *data = value->data, kept[sizeof spoilt->before[0].data];
+    size_t size = value->size < sizeof kept ? value->size : sizeof kept;
+
+    if (value->size == 0) {
+        return;
+    }
+    memcpy(kept, data, size);
+    if (is_turn(spoilt, SPOILT_SHORT)) {
+        value->size--;
+    } else if (spoilt->before[table].size != 0 && spoilt->before[table].size <= value->size &&
+               is_turn(spoilt, SPOILT_OTHER)) {
+        memcpy(data, spoilt->before[table].data, spoilt->before[table].size);
+        value->size = spoilt->before[table].size;
+    } else if (value->size >= 8 && is_turn(spoilt, SPOILT_SEQ)) {
+        data[0] ^= 0x40;
+        data[7] ^= 0x40;
+    }
+    memcpy(spoilt->before[table].data, kept, size);
+    spoilt->before[table].size = size;
+}
+
 static void spoilt_close(frn_index *index)
 {
     instance *in = instance_of(index);
@@ -195,8 +219,8 @@ static firn_status spoilt_get(frn_index_view *view, frn_table table, firn_slice 
         return unreadable(err);
     }
     status = frn_index_get(((spoilt_view *)view)->rows, table, key, out_value, err);
-    if (status == FIRN_OK && out_value->size > 0 && is_turn(spoilt, SPOILT_SHORT)) {
-        out_value->size--;
+    if (status == FIRN_OK) {
+        view_value(spoilt, table, out_value);
     }
     return status;
 }
@@ -211,10 +235,11 @@ static firn_status spoilt_seek(frn_index_view *view, frn_table table, firn_slice
         return unreadable(err);
     }
     status = frn_index_seek(((spoilt_view *)view)->rows, table, from, after, out_key, out_value, err);
-    if (status == FIRN_OK && out_value->size > 0 && is_turn(spoilt, SPOILT_SHORT)) {
-        out_value->size--;
-    } else if (status == FIRN_OK && is_turn(spoilt, SPOILT_KEY)) {
+    if (status == FIRN_OK && is_turn(spoilt, SPOILT_KEY)) {
         out_key->size = 1;
+    }
+    if (status == FIRN_OK) {
+        view_value(spoilt, table, out_value);
     }
     return status;
 }

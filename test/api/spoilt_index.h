@@ -18,6 +18,8 @@ typedef enum spoilt_how {
     SPOILT_WRITE, /**< There is no memory for a row. */
     SPOILT_SHORT, /**< A value lacks its last byte. */
     SPOILT_KEY,   /**< A key that was sought lacks all but its first byte. */
+    SPOILT_OTHER, /**< A view gives the value that it gave before, of another row of the table if there was one. */
+    SPOILT_SEQ,   /**< A view gives a value that names a record that is not there. */
     SPOILT_HOWS
 } spoilt_how;
 
@@ -27,6 +29,10 @@ typedef struct spoilt_index {
     uint64_t at;      /**< Counts down to the operation that is spoilt; 0: none is. */
     uint64_t hit;     /**< Operations that were. */
     firn_buf scratch; /**< What was handed out instead, until the next operation. */
+    struct {
+        size_t size;
+        uint8_t data[256];
+    } before[FRN_TABLES_MAX]; /**< The value that a view gave last, by table; longer ones are cut. */
 } spoilt_index;
 
 /** How a ledger opens it. The place must outlive the ledger. */
