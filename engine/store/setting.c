@@ -15,14 +15,6 @@ typedef struct key_age_verb {
     uint64_t age_ns;
 } key_age_verb;
 
-static void key_age_digest(const frn_verb *verb, frn_digest *digest)
-{
-    const key_age_verb *setting = (const key_age_verb *)(const void *)verb;
-
-    frn_digest_bytes(digest, (firn_slice){verb->ops->name, strlen(verb->ops->name)});
-    frn_digest_number(digest, setting->age_ns);
-}
-
 static firn_status key_age_decide(const frn_verb *verb, frn_decision *decision, firn_error *err)
 {
     const key_age_verb *setting = (const key_age_verb *)(const void *)verb;
@@ -37,7 +29,7 @@ static firn_status key_age_decide(const frn_verb *verb, frn_decision *decision, 
     return frn_decision_record(decision, FMT_KIND_LEDGER_KEY_AGE, 0, head.version + 1, &part, 1, err);
 }
 
-static const frn_verb_ops key_age_ops = {.name = "key_age", .digest = key_age_digest, .decide = key_age_decide};
+static const frn_verb_ops key_age_ops = {.name = "key_age", .decide = key_age_decide}; /* Never under a key. */
 
 /* Setting the age as a call. It points into itself. */
 typedef struct key_age_call {
