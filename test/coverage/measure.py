@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # measure.py — what the raw profiles of a build say about the sources: lines, branches and conditions, file by file.
 #
-# A build for coverage is one of clang with -fprofile-instr-generate -fcoverage-mapping. Its programs leave profiles where
-# LLVM_PROFILE_FILE says; with FOLDER/%4m.profraw all processes of one program add their counts to at most four files, under a
-# lock, when they end. A process that is killed adds nothing, which is fine: what it ran is run by others that end well.
+# A build for coverage is one of clang with -fprofile-instr-generate -fcoverage-mapping. Its programs leave profiles
+# where LLVM_PROFILE_FILE says; with FOLDER/%4m.profraw all processes of one program add their counts to at most four
+# files, under a lock, when they end. A process that is killed adds nothing, which is fine: what it ran is run by others
+# that end well.
 #
-# Each layer is part of many test programs, with the same names and the same counts of regions, so profiles add up across
-# programs; the shared library, which holds every layer once and whole, tells where in the sources the regions are.
+# Each layer is part of many test programs, with the same names and the same counts of regions, so profiles add up
+# across programs; the shared library, which holds every layer once and whole, tells where in the sources the regions
+# are.
 import collections
 import glob
 import json
@@ -61,8 +63,8 @@ class File:
     def read_lines(self, segments):
         """Executions by line, by the rules of llvm-cov.
 
-        A segment is the place from which a count holds. A line has the largest count among those that begin in it and the
-        one that it begins with; it has none if it begins outside all regions and no region begins in it.
+        A segment is the place from which a count holds. A line has the largest count among those that begin in it and
+        the one that it begins with; it has none if it begins outside all regions and no region begins in it.
         """
         by_line = collections.defaultdict(list)
         for line, _, count, has_count, is_entry, *gap in segments:
