@@ -16,6 +16,7 @@
 #include "test/api/spoilt_index.h"
 
 enum {
+    MEMORY = SPOILT_HOWS, /* No row is spoilt; an allocation fails. */
     OPERATIONS_MAX = 5000,
     BIG = 70 * 1024 /* Two chunks. */
 };
@@ -30,6 +31,7 @@ typedef struct run {
     int64_t clock_ns;
     uint64_t acknowledged; /* The last seq that a receipt named. */
     unsigned failures;
+    int how;
     int life; /* In the second one much is refused, for it is there. */
 } run;
 
@@ -47,8 +49,9 @@ static bool done(run *r, firn_status status)
         return status == FIRN_OK;
     }
     r->failures++;
+    r->spoilt.hit += r->how == MEMORY && atomic_load(&r->heap.fail_at) <= 0;
     assert_int_equal(err.status, status);
-    assert_true(strlen(err.text) > 5);
+    assert_true(strlen(err.text) >= 5);
     if (r->life == 0 && r->spoilt.hit == 0) {
         fail_msg("%s: %s", firn_status_name(status), err.text);
     }
@@ -76,7 +79,9 @@ static bool open_ledger(run *r, bool over_spoilt)
     frn_index_place place = spoilt_index_place(&r->spoilt);
     frn_ledger_seam seam = {.heap = &r->heap, .index_place = over_spoilt ? &place : NULL};
 
-    OK(err, frn_io_open_memory(&r->heap, r->disk, &r->io, &err));
+    if (!done(r, frn_io_open_memory(&r->heap, r->disk, &r->io, &err))) {
+        return false;
+    }
     seam.io = r->io;
     if (!done(r, frn_ledger_open_on(&seam, &options, &r->ledger, &err))) {
         r->io->ops->close(r->io);
@@ -179,13 +184,13 @@ static void together(run *r)
     if (!done(r, firn_batch_new(r->ledger, &batch, &err))) {
         return;
     }
-    OK(err, firn_batch_content_put(batch, S("in a batch"), NULL, NULL, &err));
-    OK(err, firn_batch_run_create(batch, &args, NULL, &err));
-    OK(err, firn_batch_run_append(batch, S("third"), &event, 1, NULL, NULL, &err));
-    OK(err, firn_batch_run_end(batch, S("third"), FIRN_RUN_FAILED, &sum0, &err));
-    OK(err, firn_batch_release_promote(batch, &release, NULL, &err));
-    OK(err, firn_batch_event(batch, S("a"), 5, S("five"), &err));
-    OK(err, firn_batch_key(batch, S("scope"), S("together"), NULL, &err));
+    (void)done(r, firn_batch_content_put(batch, S("in a batch"), NULL, NULL, &err));
+    (void)done(r, firn_batch_run_create(batch, &args, NULL, &err));
+    (void)done(r, firn_batch_run_append(batch, S("third"), &event, 1, NULL, NULL, &err));
+    (void)done(r, firn_batch_run_end(batch, S("third"), FIRN_RUN_FAILED, &sum0, &err));
+    (void)done(r, firn_batch_release_promote(batch, &release, NULL, &err));
+    (void)done(r, firn_batch_event(batch, S("a"), 5, S("five"), &err));
+    (void)done(r, firn_batch_key(batch, S("scope"), S("together"), NULL, &err));
     acknowledge(r, firn_batch_commit(batch, &receipt, &err), &receipt);
     firn_batch_free(batch);
 }
@@ -308,14 +313,18 @@ static void check(run *r)
 
 /* The script over an index whose k-th operation goes wrong. False if there are fewer. The fault comes in the life that
    fills the ledger, or in the next one, which replays it first. */
-static bool script(spoilt_how how, uint64_t k, bool later, unsigned *failures)
+static bool script(int how, uint64_t k, bool later, unsigned *failures)
 {
-    run r = {.clock_ns = INT64_C(1700000000000000000), .spoilt = {.how = how, .at = later ? 0 : k}};
+    run r = {.clock_ns = INT64_C(1700000000000000000), .how = how};
+    bool came = false;
 
     frn_heap_init(&r.heap);
     OK(err, frn_memory_disk_new(&r.heap, &r.disk, &err));
     for (r.life = 0; r.life < 2; r.life++) {
-        if (r.life == 1 && later) {
+        if (r.life == later && how == MEMORY) {
+            atomic_store(&r.heap.fail_at, (int64_t)k);
+        } else if (r.life == later) {
+            r.spoilt.how = (spoilt_how)how;
             r.spoilt.at = k;
         }
         if (open_ledger(&r, true)) {
@@ -328,18 +337,20 @@ static bool script(spoilt_how how, uint64_t k, bool later, unsigned *failures)
             close_ledger(&r);
         }
     }
+    came = how == MEMORY ? atomic_load(&r.heap.fail_at) <= 0 : r.spoilt.hit > 0;
+    atomic_store(&r.heap.fail_at, 0);
     check(&r);
     spoilt_index_done(&r.spoilt);
     frn_memory_disk_free(r.disk);
     assert_int_equal(atomic_load(&r.heap.live), 0);
     *failures += r.failures;
-    return r.spoilt.hit > 0;
+    return came;
 }
 
-static void sweep(spoilt_how how)
+static void sweep(int how)
 {
-    static const char *const names[SPOILT_HOWS] = {"unreadable",      "unwritable", "short",
-                                                   "without its key", "of another", "of another seq"};
+    static const char *const names[] = {"unreadable", "unwritable",     "short",         "without its key",
+                                        "of another", "of another seq", "without memory"};
     unsigned failures = 0;
     uint64_t k = 1;
 
@@ -393,11 +404,19 @@ static void test_of_another_seq(void **state)
     sweep(SPOILT_SEQ);
 }
 
+/* Whichever allocation fails. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    sweep(MEMORY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_unreadable), cmocka_unit_test(test_unwritable),
                                        cmocka_unit_test(test_short),      cmocka_unit_test(test_without_key),
-                                       cmocka_unit_test(test_of_another), cmocka_unit_test(test_of_another_seq)};
+                                       cmocka_unit_test(test_of_another), cmocka_unit_test(test_of_another_seq),
+                                       cmocka_unit_test(test_no_memory)};
 
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
 }
