@@ -272,7 +272,6 @@ firn_status firn_content_put(firn_ledger *ledger, firn_slice bytes, const uint8_
     frn_content_put put = {.chunk_digests = NULL};
     firn_content_put_result result;
     const frn_verb *verbs[] = {&put.verb};
-    frn_bound bound;
     frn_call call;
     firn_status status;
 
@@ -287,12 +286,7 @@ firn_status firn_content_put(firn_ledger *ledger, firn_slice bytes, const uint8_
         status = frn_wrap(err, status, "put content");
         goto out;
     }
-    bound = frn_content_put_bound(&put);
-    status = frn_bound_check(&bound, NULL, NULL);
-    if (status != FIRN_OK) {
-        status = put_stream(ledger, bytes, expected, out_result, err);
-        goto out;
-    }
+    /* Half of a batch is room for what each chunk adds to its bytes. */
     put.result = &result;
     call = put_call(&put, verbs);
     status = frn_intake_commit(ledger, &call, NULL, err);

@@ -77,6 +77,8 @@ static void view_value(spoilt_index *spoilt, frn_table table, firn_buf *value)
     memcpy(kept, data, size);
     if (is_turn(spoilt, SPOILT_SHORT)) {
         value->size--;
+    } else if (is_turn(spoilt, SPOILT_EMPTY)) {
+        value->size = 0;
     } else if (spoilt->before[table].size != 0 && spoilt->before[table].size <= value->size &&
                is_turn(spoilt, SPOILT_OTHER)) {
         memcpy(data, spoilt->before[table].data, spoilt->before[table].size);
@@ -130,6 +132,8 @@ static firn_status spoilt_read(frn_index *index, frn_table table, firn_slice key
     status = frn_index_read(below(index), table, key, out_value, err);
     if (status == FIRN_OK && is_turn(spoilt, SPOILT_SHORT)) {
         *out_value = shortened(spoilt, *out_value);
+    } else if (status == FIRN_OK && is_turn(spoilt, SPOILT_EMPTY)) {
+        *out_value = copied(spoilt, *out_value, 0);
     }
     return status;
 }
@@ -146,6 +150,8 @@ static firn_status spoilt_read_seek(frn_index *index, frn_table table, firn_slic
     status = frn_index_read_seek(below(index), table, from, after, out_key, out_value, err);
     if (status == FIRN_OK && is_turn(spoilt, SPOILT_SHORT)) {
         *out_value = shortened(spoilt, *out_value);
+    } else if (status == FIRN_OK && is_turn(spoilt, SPOILT_EMPTY)) {
+        *out_value = copied(spoilt, *out_value, 0);
     } else if (status == FIRN_OK && is_turn(spoilt, SPOILT_KEY)) {
         *out_key = copied(spoilt, *out_key, 1);
     }

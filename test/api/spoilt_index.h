@@ -17,6 +17,7 @@ typedef enum spoilt_how {
     SPOILT_READ,  /**< A row cannot be read: FIRN_ECORRUPT. */
     SPOILT_WRITE, /**< There is no memory for a row. */
     SPOILT_SHORT, /**< A value lacks its last byte. */
+    SPOILT_EMPTY, /**< A value has no bytes. */
     SPOILT_KEY,   /**< A key that was sought lacks all but its first byte. */
     SPOILT_OTHER, /**< A view gives the value that it gave before, of another row of the table if there was one. */
     SPOILT_SEQ,   /**< A view gives a value that names a record that is not there. */

@@ -50,6 +50,7 @@ static void test_run_verbs(void **state)
     firn_run_event event = ev(1, "tool");
     firn_run_event *many = calloc(FIRN_RUN_EVENTS_MAX + 1, sizeof *many);
     char long_id[FIRN_RUN_ID_SIZE_MAX + 2];
+    firn_batch *batch = NULL;
     firn_slice ids[] = {nothing, {"", 0}, {long_id, sizeof long_id - 1}};
 
     assert_non_null(many);
@@ -64,6 +65,11 @@ static void test_run_verbs(void **state)
     args.struct_size = 1;
     INVALID(NULL, firn_run_create(world->ledger, &args, NULL, &err));
     INVALID("create run: batch is NULL", firn_batch_run_create(NULL, &without, NULL, &err));
+    OK(err, firn_batch_new(world->ledger, &batch, &err));
+    INVALID("create run: spec_digest is NULL", firn_batch_run_create(batch, &without, NULL, &err));
+    INVALID("end run: summary is NULL", firn_batch_run_end(batch, S("run"), FIRN_RUN_FAILED, NULL, &err));
+    INVALID(NULL, firn_batch_event(batch, S("a"), 0, S("kind 0"), &err));
+    firn_batch_free(batch);
     INVALID("append to run: ledger is NULL", firn_run_append(NULL, S("run"), &event, 1, NULL, NULL, &err));
     INVALID("append to run: batch is NULL", firn_batch_run_append(NULL, S("run"), &event, 1, NULL, NULL, &err));
     BAD(FIRN_ETOOBIG, "append to run: events longer than 65536",

@@ -18,6 +18,7 @@
 enum {
     MEMORY = SPOILT_HOWS, /* No row is spoilt; an allocation fails. */
     OPERATIONS_MAX = 5000,
+    VERBS = 150,
     BIG = 70 * 1024 /* Two chunks. */
 };
 
@@ -170,6 +171,30 @@ static void releases(run *r)
     }
     args.name = S("second");
     (void)done(r, firn_release_promote(r->ledger, &args, NULL, &err));
+}
+
+/* So many verbs that the batch needs more memory now and then, in the midst of one or other of them. */
+static void collect(run *r)
+{
+    static const char bytes[3000];
+    firn_run_args args = meta("in a batch");
+    firn_run_event event[] = {ev(1, "tool"), ev(2, "tool")};
+    firn_release_args release = {.struct_size = sizeof release, .name = S("release"), .spec_digest = spec};
+    firn_batch *batch = NULL;
+
+    if (!done(r, firn_batch_new(r->ledger, &batch, &err))) {
+        return;
+    }
+    for (size_t i = 0; i < VERBS; i++) {
+        (void)done(r, firn_batch_content_put(batch, (firn_slice){bytes, i * 7}, NULL, NULL, &err));
+        (void)done(r, firn_batch_run_create(batch, &args, NULL, &err));
+        (void)done(r, firn_batch_run_append(batch, S("in a batch"), event, 2, NULL, NULL, &err));
+        (void)done(r, firn_batch_run_end(batch, S("in a batch"), FIRN_RUN_FAILED, &sum0, &err));
+        (void)done(r, firn_batch_release_promote(batch, &release, NULL, &err));
+        (void)done(r, firn_batch_event(batch, S("a"), 5, (firn_slice){bytes, i * 3}, &err));
+        (void)done(r, firn_batch_event(batch, S("a"), 5, S("five"), &err));
+    }
+    firn_batch_free(batch);
 }
 
 /* All of it in one batch, as a program that keeps things together. */
@@ -333,6 +358,9 @@ static bool script(int how, uint64_t k, bool later, unsigned *failures)
             runs(&r);
             releases(&r);
             together(&r);
+            if (how == MEMORY && r.life == later) {
+                collect(&r);
+            }
             ask(&r);
             close_ledger(&r);
         }
@@ -349,8 +377,11 @@ static bool script(int how, uint64_t k, bool later, unsigned *failures)
 
 static void sweep(int how)
 {
-    static const char *const names[] = {"unreadable", "unwritable",     "short",         "without its key",
-                                        "of another", "of another seq", "without memory"};
+    static const char *const names[] = {
+        [SPOILT_READ] = "unreadable",    [SPOILT_WRITE] = "unwritable",    [SPOILT_SHORT] = "short",
+        [SPOILT_EMPTY] = "empty",        [SPOILT_KEY] = "without its key", [SPOILT_OTHER] = "of another",
+        [SPOILT_SEQ] = "of another seq", [MEMORY] = "without memory",
+    };
     unsigned failures = 0;
     uint64_t k = 1;
 
@@ -383,6 +414,13 @@ static void test_short(void **state)
     sweep(SPOILT_SHORT);
 }
 
+/* Whichever value is empty. */
+static void test_empty(void **state)
+{
+    (void)state;
+    sweep(SPOILT_EMPTY);
+}
+
 /* Whichever key is not one of its table's. */
 static void test_without_key(void **state)
 {
@@ -413,10 +451,10 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_unreadable), cmocka_unit_test(test_unwritable),
-                                       cmocka_unit_test(test_short),      cmocka_unit_test(test_without_key),
-                                       cmocka_unit_test(test_of_another), cmocka_unit_test(test_of_another_seq),
-                                       cmocka_unit_test(test_no_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_unreadable),     cmocka_unit_test(test_unwritable),
+                                       cmocka_unit_test(test_short),          cmocka_unit_test(test_without_key),
+                                       cmocka_unit_test(test_empty),          cmocka_unit_test(test_of_another),
+                                       cmocka_unit_test(test_of_another_seq), cmocka_unit_test(test_no_memory)};
 
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
 }
