@@ -67,7 +67,7 @@ uint32_t fmt_crc32c_portable(uint32_t crc, const void *data, size_t size)
     return ~raw_portable(~crc, data, size);
 }
 
-static uint32_t keyed_portable(uint32_t crc, uint64_t value, const void *data, size_t size)
+uint32_t fmt_crc32c_keyed_portable(uint32_t crc, uint64_t value, const void *data, size_t size)
 {
     uint8_t bytes[sizeof value];
 
@@ -152,7 +152,7 @@ static int hardware_is_there(void)
 }
 #else
 #define plain_hardware fmt_crc32c_portable
-#define keyed_hardware keyed_portable
+#define keyed_hardware fmt_crc32c_keyed_portable
 
 static int hardware_is_there(void)
 {
@@ -180,7 +180,7 @@ static uint32_t plain_choose(uint32_t crc, const void *data, size_t size)
 
 static uint32_t keyed_choose(uint32_t crc, uint64_t value, const void *data, size_t size)
 {
-    keyed_fn path = hardware_is_there() ? keyed_hardware : keyed_portable;
+    keyed_fn path = hardware_is_there() ? keyed_hardware : fmt_crc32c_keyed_portable;
 
     atomic_store_explicit(&keyed_path, path, memory_order_relaxed);
     return path(crc, value, data, size);

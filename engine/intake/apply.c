@@ -103,9 +103,7 @@ firn_status frn_apply_name(frn_apply *apply, uint32_t stream, firn_slice name, f
     uint64_t count;
     firn_status status;
 
-    if (name.size == 0 || name.size > FIRN_STREAM_NAME_SIZE_MAX) {
-        return contradiction(err, apply->first_seq, "a stream's name is empty or too long", stream);
-    }
+    assert(name.size != 0 && name.size <= FIRN_STREAM_NAME_SIZE_MAX); /* Decided, or decoded. */
     status = frn_apply_streams_count(apply->index, &count, err);
     if (status != FIRN_OK) {
         return status;
@@ -228,6 +226,7 @@ firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, uint64_
     unsigned block;
     firn_status status;
 
+    assert(record->kind != 0); /* No such record is decoded. */
     if (!apply->held || apply->stream != record->stream) {
         status = head_hold(apply, record->stream, err);
         if (status != FIRN_OK) {
@@ -252,8 +251,6 @@ firn_status frn_apply_record(frn_apply *apply, const fmt_record *record, uint64_
             return contradiction(err, record->seq, "a record's kind is outside all blocks", record->stream);
         }
         fn = apply->table->fns[block];
-    } else if (record->kind == 0) {
-        return contradiction(err, record->seq, "a record's kind is outside all blocks", record->stream);
     }
     return fn == NULL ? FIRN_OK : fn(apply, record, err);
 }

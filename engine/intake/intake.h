@@ -31,7 +31,7 @@ typedef struct frn_stream_ref {
 /** What a verb does. */
 typedef struct frn_verb_ops {
     const char *name; /**< For the digest: one word, never changed. */
-    /** Everything that makes this request different from another one. */
+    /** Everything that makes this request different from another one. NULL: it is never made under a key. */
     void (*digest)(const frn_verb *verb, frn_digest *digest);
     /** Reads rows of decision->apply.index, calls frn_decision_stream() and frn_decision_record(), or refuses. */
     firn_status (*decide)(const frn_verb *verb, frn_decision *decision, firn_error *err);

@@ -174,15 +174,6 @@ typedef struct stage_verb {
     firn_slice bytes;
 } stage_verb;
 
-static void stage_digest(const frn_verb *verb, frn_digest *digest)
-{
-    const stage_verb *stage = (const stage_verb *)(const void *)verb;
-
-    frn_digest_bytes(digest, (firn_slice){verb->ops->name, strlen(verb->ops->name)});
-    frn_digest_bytes(digest, (firn_slice){stage->upload, FRN_UPLOAD_SIZE});
-    frn_digest_number(digest, stage->index);
-}
-
 static firn_status stage_decide(const frn_verb *verb, frn_decision *decision, firn_error *err)
 {
     const stage_verb *stage = (const stage_verb *)(const void *)verb;
@@ -190,7 +181,8 @@ static firn_status stage_decide(const frn_verb *verb, frn_decision *decision, fi
     return chunk_record(decision, stage->upload, stage->index, stage->bytes, err);
 }
 
-static const frn_verb_ops stage_ops = {.name = "content_stage", .digest = stage_digest, .decide = stage_decide};
+/* Never under a key. */
+static const frn_verb_ops stage_ops = {.name = "content_stage", .decide = stage_decide};
 
 firn_status frn_content_stage(firn_ledger *ledger, const uint8_t *upload, uint64_t index, firn_slice bytes,
                               firn_error *err)
@@ -280,7 +272,6 @@ firn_status firn_content_put(firn_ledger *ledger, firn_slice bytes, const uint8_
     frn_content_put put = {.chunk_digests = NULL};
     firn_content_put_result result;
     const frn_verb *verbs[] = {&put.verb};
-    frn_bound bound;
     frn_call call;
     firn_status status;
 
@@ -295,12 +286,7 @@ firn_status firn_content_put(firn_ledger *ledger, firn_slice bytes, const uint8_
         status = frn_wrap(err, status, "put content");
         goto out;
     }
-    bound = frn_content_put_bound(&put);
-    status = frn_bound_check(&bound, NULL, NULL);
-    if (status != FIRN_OK) {
-        status = put_stream(ledger, bytes, expected, out_result, err);
-        goto out;
-    }
+    /* Half of a batch is room for what each chunk adds to its bytes. */
     put.result = &result;
     call = put_call(&put, verbs);
     status = frn_intake_commit(ledger, &call, NULL, err);

@@ -4,6 +4,7 @@
 
 #include "engine/base/error.h"
 #include "engine/intake/core.h"
+#include "engine/intake/damage.h"
 #include "firn/batch.h"
 #include "format/body.h"
 
@@ -13,14 +14,6 @@ typedef struct key_age_verb {
     frn_verb verb;
     uint64_t age_ns;
 } key_age_verb;
-
-static void key_age_digest(const frn_verb *verb, frn_digest *digest)
-{
-    const key_age_verb *setting = (const key_age_verb *)(const void *)verb;
-
-    frn_digest_bytes(digest, (firn_slice){verb->ops->name, strlen(verb->ops->name)});
-    frn_digest_number(digest, setting->age_ns);
-}
 
 static firn_status key_age_decide(const frn_verb *verb, frn_decision *decision, firn_error *err)
 {
@@ -36,7 +29,7 @@ static firn_status key_age_decide(const frn_verb *verb, frn_decision *decision, 
     return frn_decision_record(decision, FMT_KIND_LEDGER_KEY_AGE, 0, head.version + 1, &part, 1, err);
 }
 
-static const frn_verb_ops key_age_ops = {.name = "key_age", .digest = key_age_digest, .decide = key_age_decide};
+static const frn_verb_ops key_age_ops = {.name = "key_age", .decide = key_age_decide}; /* Never under a key. */
 
 /* Setting the age as a call. It points into itself. */
 typedef struct key_age_call {
@@ -88,9 +81,7 @@ static firn_status key_age_apply(frn_apply *apply, const fmt_record *record, fir
     fmt_verdict verdict = fmt_key_age_decode(record->body, &age_ns);
 
     if (verdict != FMT_OK) {
-        (void)frn_fail_detail(err, FIRN_ECORRUPT, FIRN_DETAIL_RECORD, "body of %s: %s", fmt_kind_name(record->kind),
-                              fmt_verdict_text(verdict));
-        return frn_place(err, FIRN_ECORRUPT, 0, 0, record->seq);
+        return frn_body_bad(err, record, verdict);
     }
     return frn_index_put(apply->index, FRN_TABLE_SETTING, frn_row_setting_key_encode(key, FRN_SETTING_KEY_AGE),
                          frn_row_setting_encode(value, age_ns), err);

@@ -208,7 +208,8 @@ static bool open_ledger(run *r, firn_open_mode mode, firn_error *err)
     firn_options options = {
         .struct_size = sizeof options,
         .mode = mode,
-        .durable_method = FIRN_DURABLE_DIRECT_DSYNC,
+        /* With syncs of their own in half of the runs. */
+        .durable_method = r->seed % 2 != 0 ? FIRN_DURABLE_DIRECT_DSYNC : FIRN_DURABLE_BUFFERED_SYNC,
         .progress = FIRN_PROGRESS_MANUAL,
         .segment_size = 65536,
         .group_size_max = 65536,

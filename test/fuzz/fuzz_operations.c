@@ -291,7 +291,7 @@ static void power_cut(history *h, fuzz_reader *in)
         plan.number = how == DISK_CUT_MASK ? plan.number * UINT64_C(0x0101010101010101) : plan.number % open_effects;
         plan.sector %= how == DISK_CUT_MASK ? 1 : disk_effect_sectors(h->w.d, (unsigned)plan.number) + 1;
     }
-    (void)snprintf(place.plan, sizeof place.plan, "power cut %u", how);
+    trace("power cut %u", how);
     go_on(h, disk_cut(h->w.d, &plan), plan.seed);
 }
 
@@ -305,7 +305,7 @@ static void operate(history *h, fuzz_reader *in, unsigned operation)
         h->w.merge_dice = dice_of(~h->w.dice.state);
         world_act(&h->w, true);
     } else if (operation < 176) {
-        h->sweep.dice = dice_of(dice_from(in));
+        h->at.seed = dice_from(in);
         crash_step(&h->at, h->w.d, DISK_SYNC);
     } else if (operation < 192) {
         power_cut(h, in);
@@ -334,9 +334,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     h = (history){.with = settings_of(seed)};
     h.with.options.outstanding_max = h.with.options.outstanding_max > 64 ? 64 : h.with.options.outstanding_max;
-    h.sweep = (sweep){.with = &h.with, .seen = &h.seen, .disks = &h.disks, .dice = dice_of(seed)};
-    h.at = (crash_point){.sweep = &h.sweep, .m = &h.m, .steps_in = 1, .states_mean = 1};
-    place = (sweep_place){.seed = seed, .plan = "history"};
+    h.sweep = (sweep){.with = &h.with, .seen = &h.seen, .disks = &h.disks, .depth_max = CRASH_DEPTH_MAX};
+    h.at = (crash_point){.sweep = &h.sweep, .m = &h.m, .seed = seed, .steps_in = 1, .states_mean = 1};
+    place = (sweep_place){.seed = seed};
     trace_level = getenv("FUZZ_TELL") != NULL ? 1 : 0;
     model_init(&h.m);
     world_init(&h.w, &h.with, disk_new(seed), &h.m, seed);
