@@ -72,7 +72,7 @@ def run_one(campaign, options):
     """Runs one campaign to its end, keeps its result, and returns whether it passed."""
     words = {'state': options.state, 'seconds': options.seconds}
     words.update((name, os.path.join(ROOT, 'build-test-' + folder))
-                 for name, folder in (('release', 'gcc'), ('coverage', 'clang'), ('asan', 'asan')))
+                 for name, folder in (('release', 'release'), ('coverage', 'coverage'), ('asan', 'asan')))
     command = [word.format(**words) for word in campaign.command]
     log = os.path.join(options.state, campaign.name + '.log')
     start = time.monotonic()

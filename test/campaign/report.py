@@ -124,7 +124,7 @@ def command_table():
     lines = ['| row | campaign | what it does | command |', '| --- | --- | --- | --- |']
     for row in table.ROWS:
         for campaign in row.campaigns:
-            words = [word.format(release='build-test-gcc', coverage='build-test-clang', asan='build-test-asan',
+            words = [word.format(release='build-test-release', coverage='build-test-coverage', asan='build-test-asan',
                                  state='build-test-state', seconds='3600') for word in campaign.command]
             lines.append('| %s | %s | %s | `%s` |' % (row.name, campaign.name, campaign.what, ' '.join(words)))
     return '\n'.join(lines)

@@ -129,6 +129,12 @@ void campaign_options(campaign *c, int argc, char **argv)
     }
 }
 
+bool campaign_more(const campaign *c, uint64_t done)
+{
+    save(c, done);
+    return done < c->count && (c->end == 0 || time(NULL) < c->end);
+}
+
 int campaign_skip(const char *reason)
 {
     (void)printf("skipped: %s\n", reason);

@@ -47,6 +47,9 @@ void campaign_options(campaign *c, int argc, char **argv);
 /** The program cannot run here: says why, removes the folder. Returns SKIPPED. */
 int campaign_skip(const char *reason);
 
+/** For a program that does its rounds itself, one after the other: whether there is another. Keeps how many are done. */
+bool campaign_more(const campaign *c, uint64_t done);
+
 /** One ledger, from its creation to its removal, in the lane's folder (place.folder). `rounds` is 1 … at_once. */
 typedef void (*campaign_ledger_fn)(const campaign *c, uint64_t seed, unsigned rounds, shared *s, tally *t);
 

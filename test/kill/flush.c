@@ -60,7 +60,7 @@ static int up(void **state)
     (void)snprintf(p->image, sizeof p->image, "flush-%d.image", (int)getpid());
     assert_int_equal(mkdir(p->folder, 0700), 0);
     image_make(p->image, "ext4");
-    image_mount(p->image, "ext4", p->folder);
+    image_mount(p->image, "ext4", p->folder, 0, NULL);
     frn_heap_init(&p->heap);
     must(frn_io_open_folder(&p->heap, p->folder, &options, &p->io, &err));
     p->io->ops->facts(p->io, &facts);

@@ -75,7 +75,7 @@ void judge_disk(const judge *j, const picture *disk, size_t end, uint64_t salt)
     uint32_t rounds = rounds_begun(j->log, end);
     history h;
 
-    image_mount(disk->name, j->file_system, j->mount);
+    image_mount(disk->name, j->file_system, j->mount, 0, NULL);
     history_init(&h, j->shared, j->tally, j->seed, j->mount, FIRN_IO_AUTO);
     h.dice = dice_of(salt);
     for (uint32_t round = 1; round <= rounds; round++) {

@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "test/kill/campaign.h"
 #include "test/kill/folder.h"
 #include "test/kill/image.h"
 #include "test/replay/boot.h"
@@ -37,7 +38,6 @@
 enum {
     STATES_OF_RECORDING = 300,
     FILE_SYSTEMS = 3,
-    SKIPPED = 77
 };
 
 static const char *const file_systems[FILE_SYSTEMS] = {"ext4", "xfs", "btrfs"};
@@ -300,7 +300,6 @@ static int run(bench *b, int argc, char **argv)
     campaign c = {.program = "replay", .count = 3, .counted = "recordings", .at_once = 1};
     unsigned usable[FILE_SYSTEMS], usable_count;
     static char folder[600];
-    uint64_t done;
 
     campaign_options(&c, argc, argv);
     place.folder = realpath(place.folder, folder);
@@ -315,7 +314,7 @@ static int run(bench *b, int argc, char **argv)
     if (mkdir(b->mount, 0700) != 0) {
         violation("mkdir %s: %s", b->mount, strerror(errno));
     }
-    while ((done = campaign_next(&c)) < c.count) {
+    for (uint64_t done = c.done; campaign_more(&c, done); done++) {
         unsigned file_system = usable[done % usable_count];
 
         place.seed = c.seed + done;
