@@ -262,7 +262,9 @@ static answer in_child(const api_world *world, bool writing)
         }
 
         (void)setrlimit(RLIMIT_CORE, &none);
-        (void)freopen("/dev/null", "w", stderr);
+        if (freopen("/dev/null", "w", stderr) == NULL) {
+            _exit(2);
+        }
         options.mode = writing ? FIRN_OPEN_WRITE : FIRN_OPEN_READ;
         if (firn_open(world->url, &options, &ledger, NULL) != FIRN_OK) {
             _exit(STATUS);

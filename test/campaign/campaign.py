@@ -79,6 +79,7 @@ def run_one(campaign, options):
     with open(log, 'w+', encoding='utf-8', errors='replace') as out:
         try:
             status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT,
+                                    env=dict(os.environ, LLVM_PROFILE_FILE='/dev/null'),
                                     timeout=options.seconds + GRACE_SECONDS, check=False).returncode
         except subprocess.TimeoutExpired:
             status = 'did not end'
