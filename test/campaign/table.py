@@ -86,7 +86,7 @@ ROWS = [
                   [RELEASE + 'kill/cut', '--fs', 'xfs', '--cuts', '5000'] + on_disk('cut-xfs'))],
         {'cuts': 10000}),
     Row('R9', 'block-level replay of recorded devices', [], None,
-        [Campaign('replay', 'writes recorded in user-mode-linux, replayed up to each, and with any part of the last lost',
+        [Campaign('replay', 'writes recorded in user-mode-linux, replayed up to each, any part of the last ones lost',
                   [RELEASE + 'replay/replay', '--recordings', '30'] + on_disk('replay'))],
         {'states': 5000}),
     Row('R10', 'devices that fail, fill up or stall', ['fault', 'full', 'slow', 'inject'], 'one round of each',

@@ -5,7 +5,7 @@
  *
  * Without arguments: all cases, all k (in a folder, where a run is dear, a fault that stays begins at every third), EIO
  * and short writes; and the table of functions against the headers and against what was seen. With --long: all k, six
- * errors, and in folders the operations of the seam as well, with --ring those of io_uring; the cases go round, and FILE
+ * errors, in folders the operations of the seam as well, with --ring those of io_uring; the cases go round, and FILE
  * remembers the one to go on with. --memory: allocations alone, as under memcheck.
  *
  * The six errors are those that a kernel gives for a file that was opened and written before: EIO (the device), ENOSPC

@@ -47,7 +47,7 @@ void campaign_options(campaign *c, int argc, char **argv);
 /** The program cannot run here: says why, removes the folder. Returns SKIPPED. */
 int campaign_skip(const char *reason);
 
-/** For a program that does its rounds itself, one after the other: whether there is another. Keeps how many are done. */
+/** For a program that does its rounds itself, one by one: whether there is another. Keeps how many are done. */
 bool campaign_more(const campaign *c, uint64_t done);
 
 /** One ledger, from its creation to its removal, in the lane's folder (place.folder). `rounds` is 1 … at_once. */
