@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -151,6 +152,31 @@ static firn_status pin(frn_index_file *file, const char *folder, const struct st
                                     : status;
 }
 
+/* Judges the meta pages and pins a state. A writer elsewhere makes the file reach to its last page only after a commit
+   (frn_lmdb_env_extend()): what looks cut short may be whole a moment later. */
+static firn_status settle(frn_index_file *file, const char *folder, struct stat *facts, firn_error *err)
+{
+    enum {
+        TRIES_MAX = 20,
+        NAP_MS = 1
+    };
+    firn_status status = FIRN_ECORRUPT;
+
+    for (int tries = 0; tries < TRIES_MAX && status == FIRN_ECORRUPT; tries++) {
+        if (tries > 0) {
+            (void)poll(NULL, 0, NAP_MS);
+        }
+        if (fstat(file->fd, facts) < 0) {
+            return frn_fail_os(err, errno, "size of data.mdb");
+        }
+        status = frn_lmdb_meta_check(file->fd, (uint64_t)facts->st_size, err);
+        if (status == FIRN_OK) {
+            status = pin(file, folder, facts, err);
+        }
+    }
+    return status;
+}
+
 firn_status frn_index_file_open(frn_heap *heap, const char *folder, const frn_lmdb_options *options,
                                 frn_index_file **out_file, firn_error *err)
 {
@@ -179,10 +205,7 @@ firn_status frn_index_file_open(frn_heap *heap, const char *folder, const frn_lm
         status = frn_lmdb_distrust_check(folder, err);
     }
     if (status == FIRN_OK) {
-        status = frn_lmdb_meta_check(file->fd, (uint64_t)facts.st_size, err);
-    }
-    if (status == FIRN_OK) {
-        status = pin(file, folder, &facts, err);
+        status = settle(file, folder, &facts, err);
     }
     if (status == FIRN_OK && file->state.transaction == 0) {
         status = frn_fail(err, FIRN_ENOTFOUND, "open %s: empty", path);

@@ -376,7 +376,7 @@ static firn_status check_segment(struct verify *v, frn_segment *segment, bool ac
             check_footer(v, segment, counted, bytes);
         }
     } else if (status == FIRN_OK && !v->report.writer_alive && file_size < segment->size && log->manifest.clean &&
-               segment->incarnation == frn_log_incarnation(log)) {
+               segment->incarnation == frn_log_incarnation(log) && findings == v->report.findings) {
         /* Its writer had the whole file. The next one leaves it as it is, without a footer, and goes on elsewhere. */
         find_at(v, FIRN_DETAIL_FOOTER, segment, file_size, "file", "ends too early");
     } else if (status == FIRN_OK && !v->report.writer_alive) {

@@ -231,18 +231,13 @@ static bool choose_fault(dice *own, const disk *d, disk_fault *out_fault)
     return false;
 }
 
-/* Whether a group whose place has this damage no longer looks like one of its segment: its magic, segment and
-   incarnation say so in clear, and what else is not blank may be left over from before the file was recycled. */
+/* Whether a place may look with this damage as if nothing had been written there: segments begin as zeros. */
 static bool hides_group(const disk_fault *fault)
 {
-    for (uint64_t at = fault->offset; at < fault->offset + fault->size; at++) {
-        uint64_t within = at % PAGE;
+    const uint8_t *bytes = fault->bytes;
 
-        if (within < FMT_GROUP_CRC || (within >= FMT_GROUP_SEGMENT && within < FMT_GROUP_FIRST_SEQ)) {
-            return true;
-        }
-    }
-    return false;
+    return fault->kind == DISK_FAULT_BYTES &&
+           (bytes == NULL || (bytes[0] == 0 && memcmp(bytes, bytes + 1, fault->size - 1) == 0));
 }
 
 /* What an open for writing may lose: after an unclean stop the last groups, which no witness reaches. It tells, if it

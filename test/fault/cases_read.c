@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cases_read.c — reads of the log and of the ledger's own rows, and figures about it; by a writer and by a reader. */
 #include "engine/ledger/ledger.h"
+#include "firn/history.h"
 #include "test/fault/made.h"
 #include "test/fault/rig.h"
 
@@ -154,6 +155,17 @@ static void replay(rig *r)
     }
 }
 
+/* Of a part: the names of streams that are older are asked of the index. */
+static void history(rig *r)
+{
+    firn_history_options options = {.struct_size = sizeof options, .first_seq = 2};
+    firn_history told = {.struct_size = sizeof told};
+
+    if (TRY(r, firn_history_digest, r->ledger, &options, &told) == FIRN_OK) {
+        rig_answer_add(r, "history", told.records, told.digest, sizeof told.digest);
+    }
+}
+
 /* ---- behind a writer elsewhere ---- */
 
 static void append_elsewhere(rig *r)
@@ -225,6 +237,7 @@ const fault_case read_cases[] = {
     {"keys", CASE_WRITER | CASE_READER, NULL, keys, NULL},
     {"stat", CASE_WRITER | CASE_READER, NULL, stat, NULL},
     {"replay", CASE_WRITER | CASE_READER, NULL, replay, NULL},
+    {"history", CASE_WRITER | CASE_READER, NULL, history, NULL},
     {"follow a writer", CASE_CLOSED, prepare_follow, follow, NULL},
     {"digest", CASE_FREE, NULL, digest, NULL},
     {NULL},

@@ -53,6 +53,7 @@ fault_function functions_that_fail[] = {
     {"firn_digest_of", M, 0, 0, 0},
     {"firn_eventfd", C, IO, 0, 0},
     {"firn_get", H | D | M | C, IO, 0, 0},
+    {"firn_history_digest", H | D | M | C, IO, 0, 0},
     {"firn_key_age_set", H | D | M | C, APPENDS, 0, 0},
     {"firn_key_age_set_submit", H | D | M | C, APPENDS, 0, 0},
     {"firn_key_get", H | D | M | C, IO, 0, 0},

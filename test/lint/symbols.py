@@ -34,7 +34,7 @@ OUTSIDE = {
                           r'|__errno_location|sig(fill|empty)set|eventfd|write|close',
     'frn_io': THREADS + r'|.*',
     'frn_log': r'strtoull',
-    'frn_index': r'pthread_(rwlock|mutex).*|mdb_.*|open|close|fcntl(64)?'
+    'frn_index': r'pthread_(rwlock|mutex).*|mdb_.*|open|close|fcntl(64)?|poll'
                  r'|[fl]stat|pread|pwrite|ftruncate|fallocate|fsync|mkdir|rmdir|unlink|unlinkat'
                  r'|rename|renameat2|__errno_location',
     'frn_cache': r'EVP_.*',
