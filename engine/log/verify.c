@@ -376,8 +376,9 @@ static firn_status check_segment(struct verify *v, frn_segment *segment, bool ac
             check_footer(v, segment, counted, bytes);
         }
     } else if (status == FIRN_OK && !v->report.writer_alive && file_size < segment->size && log->manifest.clean &&
-               segment->incarnation == frn_log_incarnation(log) && findings == v->report.findings) {
-        /* Its writer had the whole file. The next one leaves it as it is, without a footer, and goes on elsewhere. */
+               segment->incarnation == frn_log_incarnation(log) && log->damage.segment != segment->number) {
+        /* Its writer had the whole file, and nothing but its length tells of what is gone. The next writer leaves it as
+           it is, without a footer, and goes on elsewhere. */
         find_at(v, FIRN_DETAIL_FOOTER, segment, file_size, "file", "ends too early");
     } else if (status == FIRN_OK && !v->report.writer_alive) {
         status = check_no_footer(v, segment, walk, footer_written, err);
