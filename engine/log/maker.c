@@ -314,6 +314,22 @@ static firn_status write_footer(frn_log *log, frn_segment *segment, frn_file *fi
     return status;
 }
 
+/* The footer of the segment before may have been found in a cache, where its dead writer left it. */
+static firn_status sync_before(frn_log *log, const frn_segment *before, firn_error *err)
+{
+    char name[FRN_SEGMENT_NAME_SIZE];
+    frn_file *file = NULL;
+    firn_status status;
+
+    frn_segment_name(before->number, name);
+    status = log->io->ops->open(log->io, name, FRN_IO_WRITE, &file, err);
+    if (status == FIRN_OK) {
+        status = log->io->ops->sync(file, err);
+        log->io->ops->file_close(file);
+    }
+    return status;
+}
+
 /* Of a segment in which writing ended by a crash the space behind the last record is given up, for a crash shall not
    cost a whole segment. A write of the dead process that lands later makes it longer again; nobody looks there. */
 static firn_status close_off(frn_log *log, frn_segment *segment, const frn_segment *before, const char *name,
@@ -331,7 +347,12 @@ static firn_status close_off(frn_log *log, frn_segment *segment, const frn_segme
         status = ops->shrink(file, segment->end_offset, err);
     }
     if (status == FIRN_OK && lacks_footer(log, segment, before)) {
-        status = write_footer(log, segment, file, err);
+        if (before != NULL && before->incarnation == segment->incarnation) {
+            status = sync_before(log, before, err);
+        }
+        if (status == FIRN_OK) {
+            status = write_footer(log, segment, file, err);
+        }
     }
     if (file != NULL) {
         ops->file_close(file);
