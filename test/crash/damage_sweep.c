@@ -45,6 +45,7 @@
 #include <time.h>
 
 #include "test/crash/damage_random.h"
+#include "test/number.h"
 
 enum {
     STRIDE_DEFAULT = 61,
@@ -281,19 +282,6 @@ static _Noreturn void usage(void)
     exit(2);
 }
 
-static uint64_t number(const char *text)
-{
-    char *end;
-    uint64_t value;
-
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0') {
-        usage();
-    }
-    return value;
-}
-
 typedef struct wishes {
     unsigned bits[2], bytes[2]; /* K of N; N 0: none. */
     unsigned stride, step;
@@ -335,22 +323,22 @@ static wishes read_options(int argc, char **argv)
             share(optarg, want.bytes);
             break;
         case 's':
-            want.stride = (unsigned)number(optarg);
+            want.stride = (unsigned)number_of("damage_sweep", optarg);
             break;
         case 'p':
-            want.step = (unsigned)number(optarg);
+            want.step = (unsigned)number_of("damage_sweep", optarg);
             break;
         case 'r':
-            want.random = number(optarg);
+            want.random = number_of("damage_sweep", optarg);
             break;
         case 'S':
-            want.seed = number(optarg);
+            want.seed = number_of("damage_sweep", optarg);
             break;
         case 'L':
             want.position = optarg;
             break;
         case 't':
-            want.seconds = number(optarg);
+            want.seconds = number_of("damage_sweep", optarg);
             break;
         case 'x':
             want.sectors = true;

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "test/differ/run.h"
+#include "test/number.h"
 
 enum {
     SECONDS_DEFAULT = 3600,
@@ -59,20 +60,6 @@ static bool run_seed(uint64_t seed, unsigned only, const char *folder)
     place_now.row = NULL;
     counted.seeds++;
     return same;
-}
-
-static uint64_t number(const char *text, const char *what)
-{
-    char *end;
-    uint64_t value;
-
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0') {
-        (void)fprintf(stderr, "differ: %s is no number for %s\n", text, what);
-        exit(2);
-    }
-    return value;
 }
 
 /* The seed that a file keeps; first if there is none. */
@@ -157,12 +144,12 @@ int main(int argc, char **argv)
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'r' && (dots = strstr(optarg, "..")) != NULL) {
             *dots = '\0';
-            first = number(optarg, "--seeds");
-            last = number(dots + 2, "--seeds");
+            first = number_of("differ", optarg);
+            last = number_of("differ", dots + 2);
         } else if (c == 's') {
-            first = last = number(optarg, "--seed");
+            first = last = number_of("differ", optarg);
         } else if (c == 'n') {
-            only = (unsigned)number(optarg, "--row");
+            only = (unsigned)number_of("differ", optarg);
         } else if (c == 'm') {
             list_rows();
             return 0;
@@ -172,7 +159,7 @@ int main(int argc, char **argv)
             kept = optarg;
             last = UINT64_MAX - 1;
         } else if (c == 't') {
-            seconds = number(optarg, "--seconds");
+            seconds = number_of("differ", optarg);
         } else {
             return usage();
         }

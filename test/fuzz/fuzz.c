@@ -82,6 +82,26 @@ uint64_t fuzz_hash(const uint8_t *data, size_t size)
     return hash ^ hash >> 29;
 }
 
+void fuzz_flip(uint8_t *bytes, size_t size)
+{
+    size_t bit = (size_t)(fuzz_hash(bytes, size) % (8 * size));
+
+    bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+}
+
+void fuzz_header(const uint8_t *data, size_t size, size_t header, fuzz_take_fn take, fuzz_mend_fn mend)
+{
+    fmt_verdict verdict = take(data, size);
+    uint8_t *copy = fuzz_copy(0, data, size);
+
+    MUST(take(copy, size) == verdict);
+    mend(copy, size);
+    if (take(copy, size) == FMT_OK) {
+        fuzz_flip(copy, header);
+        MUST(take(copy, size) != FMT_OK);
+    }
+}
+
 uint64_t fuzz_number(fuzz_reader *reader, unsigned bytes)
 {
     uint64_t number = 0;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "firn/types.h"
+#include "format/verdict.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -53,6 +54,16 @@ void fuzz_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** A number from bytes: to choose which bit of them is flipped. */
 uint64_t fuzz_hash(const uint8_t *data, size_t size);
+
+/** Flips one bit of these bytes, which they choose. */
+void fuzz_flip(uint8_t *bytes, size_t size);
+
+/** Decodes, and checks what was decoded. */
+typedef fmt_verdict (*fuzz_take_fn)(const uint8_t *data, size_t size);
+/** Makes the checksum good. */
+typedef void (*fuzz_mend_fn)(uint8_t *data, size_t size);
+/** A header of which every byte is covered: as it is, once more, mended, and then with one bit flipped. */
+void fuzz_header(const uint8_t *data, size_t size, size_t header, fuzz_take_fn take, fuzz_mend_fn mend);
 
 /** An input read as a list of small numbers and byte strings; zeros behind its end. */
 typedef struct fuzz_reader {

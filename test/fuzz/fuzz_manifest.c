@@ -38,14 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fmt_verdict verdict = take(data, size);
     uint8_t *copy = fuzz_copy(0, data, size);
-    size_t bit, length;
 
     MUST(take(copy, size) == verdict);
     fuzz_mend_manifest(copy, size);
     if (take(copy, size) == FMT_OK) {
-        length = fmt_get32(copy + FMT_MANIFEST_LENGTH);
-        bit = fuzz_hash(copy, length) % (8 * length);
-        copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        fuzz_flip(copy, fmt_get32(copy + FMT_MANIFEST_LENGTH));
         MUST(take(copy, size) != FMT_OK);
     }
     return 0;

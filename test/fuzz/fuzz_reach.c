@@ -23,16 +23,6 @@ static fmt_verdict take(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fmt_verdict verdict = take(data, size);
-    uint8_t *copy = fuzz_copy(0, data, size);
-    size_t bit;
-
-    MUST(take(copy, size) == verdict);
-    fuzz_mend_reach(copy, size);
-    if (take(copy, size) == FMT_OK) {
-        bit = fuzz_hash(copy, size) % (size_t)(8 * FMT_REACH_HEADER);
-        copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        MUST(take(copy, size) != FMT_OK);
-    }
+    fuzz_header(data, size, FMT_REACH_HEADER, take, fuzz_mend_reach);
     return 0;
 }

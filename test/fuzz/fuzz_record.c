@@ -36,15 +36,14 @@ static fmt_verdict take(const uint8_t *data, size_t size, size_t *used)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t used, bit;
+    size_t used;
     fmt_verdict verdict = take(data, size, &used);
     uint8_t *copy = fuzz_copy(0, data, size);
     fmt_record record;
 
     MUST(take(copy, size, &used) == verdict);
     if (fuzz_mend_record(copy, size, fuzz_salt(), FUZZ_SEQ) != 0 && take(copy, size, &used) == FMT_OK) {
-        bit = fuzz_hash(copy, used) % (8 * used);
-        copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        fuzz_flip(copy, used);
         MUST(decode(copy, size, &record, &used) != FMT_OK);
     }
     return 0;

@@ -291,3 +291,12 @@ void device_make_room(const char *folder)
     }
     (void)close(fd);
 }
+
+int device_campaign(campaign *c, int argc, char **argv, campaign_ledger_fn run)
+{
+    const char *reason;
+
+    campaign_options(c, argc, argv);
+    reason = device_unavailable(c->file_system != NULL ? c->file_system : "xfs");
+    return reason != NULL ? campaign_skip(reason) : campaign_run(c, run);
+}

@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "test/kill/campaign.h"
+
 typedef enum device_kind {
     DEVICE_SERVED,
     DEVICE_CACHED,
@@ -68,5 +70,8 @@ void device_make_room(const char *folder);
 
 /** The server is killed: nobody answers any more. */
 void device_unplug(device *d);
+
+/** What a program over devices does: takes the options, skips where there are no such devices, and runs. */
+int device_campaign(campaign *c, int argc, char **argv, campaign_ledger_fn run);
 
 #endif

@@ -222,12 +222,6 @@ int main(int argc, char **argv)
                   .at_once = ROUNDS_OF_LEDGER,
                   .lanes = 4,
                   .ledger_seconds = LEDGER_SECONDS};
-    const char *reason;
 
-    campaign_options(&c, argc, argv);
-    reason = device_unavailable(c.file_system != NULL ? c.file_system : "xfs");
-    if (reason != NULL) {
-        return campaign_skip(reason);
-    }
-    return campaign_run(&c, run_ledger);
+    return device_campaign(&c, argc, argv, run_ledger);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "test/kill/folder.h"
+#include "test/number.h"
 
 enum {
     WATCH_US = 20000,
@@ -40,20 +41,6 @@ static void on_signal(int number)
 {
     (void)number;
     stopped = 1;
-}
-
-static uint64_t number(const char *text)
-{
-    char *end;
-    uint64_t value;
-
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0') {
-        (void)fprintf(stderr, "%s: no number\n", text);
-        exit(2);
-    }
-    return value;
 }
 
 static void load(campaign *c)
@@ -98,9 +85,9 @@ void campaign_options(campaign *c, int argc, char **argv)
     }
     while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (o == 's') {
-            c->seed = number(optarg);
+            c->seed = number_of(c->program, optarg);
         } else if (o == 'n') {
-            c->count = number(optarg);
+            c->count = number_of(c->program, optarg);
         } else if (o == 'p') {
             c->portable = true;
         } else if (o == 'f') {
@@ -110,9 +97,9 @@ void campaign_options(campaign *c, int argc, char **argv)
         } else if (o == 'g') {
             c->saved = optarg;
         } else if (o == 't') {
-            c->end = time(NULL) + (time_t)number(optarg);
-        } else if (o == 'l' && number(optarg) >= 1 && number(optarg) <= LANES_MAX) {
-            c->lanes = (unsigned)number(optarg);
+            c->end = time(NULL) + (time_t)number_of(c->program, optarg);
+        } else if (o == 'l' && number_of(c->program, optarg) >= 1 && number_of(c->program, optarg) <= LANES_MAX) {
+            c->lanes = (unsigned)number_of(c->program, optarg);
         } else if (o == 'd') {
             parent = optarg;
         } else {

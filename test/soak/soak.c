@@ -41,6 +41,7 @@
 #include "test/kill/writer.h"
 #include "test/soak/load.h"
 #include "test/soak/watch.h"
+#include "test/number.h"
 
 enum {
     ACTIONS_OF_ROUND = 25,
@@ -340,20 +341,6 @@ static int tell(soak *s)
     return grew == 0 && s->kills > 0 && s->truth.acknowledged > 0 ? 0 : 1;
 }
 
-static uint64_t number(const char *text)
-{
-    char *end;
-    uint64_t value;
-
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0') {
-        (void)fprintf(stderr, "soak: %s is no number\n", text);
-        exit(2);
-    }
-    return value;
-}
-
 /* The seed that a file keeps for the next run, if it does; it then keeps the one after that. */
 static uint64_t next_seed(const char *saved, uint64_t seed)
 {
@@ -388,10 +375,10 @@ int main(int argc, char **argv)
     while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (o) {
         case 't':
-            seconds = number(optarg);
+            seconds = number_of("soak", optarg);
             break;
         case 's':
-            s.seed = number(optarg);
+            s.seed = number_of("soak", optarg);
             break;
         case 'd':
             parent = optarg;
