@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* damage_rig.c — write a small log, read it back. */
 #include "test/crash/damage_rig.h"
+#include "test/disk/small.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,15 +22,7 @@ static firn_slice text_of(const char *text)
 
 firn_status rig_open(rig *r, disk *d, firn_open_mode mode)
 {
-    firn_options options = {
-        .struct_size = sizeof options,
-        .mode = mode,
-        .durable_method = FIRN_DURABLE_DIRECT_DSYNC,
-        .progress = FIRN_PROGRESS_MANUAL,
-        .segment_size = SEGMENT,
-        .group_size_max = SEGMENT,
-        .spare_segments = 1,
-    };
+    firn_options options = small_options(mode);
     frn_ledger_seam seam = {.heap = &r->heap, .threads = false};
     firn_status status;
 

@@ -9,6 +9,7 @@
 
 #include "engine/ledger/private.h"
 #include "test/crash/index_disk.h"
+#include "test/disk/small.h"
 
 char damage_place[256] = "make the ledger";
 
@@ -48,15 +49,7 @@ void damage_content(uint8_t *bytes, size_t size)
 
 firn_status damage_open_on(damage_open *open, disk *d, firn_open_mode mode, bool warm, firn_error *err)
 {
-    firn_options options = {
-        .struct_size = sizeof options,
-        .mode = mode,
-        .durable_method = FIRN_DURABLE_DIRECT_DSYNC,
-        .progress = FIRN_PROGRESS_MANUAL,
-        .segment_size = SEGMENT,
-        .group_size_max = SEGMENT,
-        .spare_segments = 1,
-    };
+    firn_options options = small_options(mode);
     frn_ledger_seam seam = {.heap = &open->heap};
     firn_status status;
 

@@ -283,13 +283,7 @@ static uint64_t check_writes(const rig *r, firn_ledger *ledger, const char *when
 
 static void check_again(rig *r, const char *when)
 {
-    static const firn_options options = {.struct_size = sizeof options,
-                                         .mode = FIRN_OPEN_CREATE,
-                                         .progress = FIRN_PROGRESS_MANUAL,
-                                         .durable_method = FIRN_DURABLE_DIRECT_DSYNC,
-                                         .segment_size = 65536,
-                                         .spare_segments = 1,
-                                         .index_map_size = UINT64_C(1) << 26};
+    firn_options options = rig_options(FIRN_OPEN_CREATE);
     unsigned how = r->c->how;
     uint64_t before = after_records_before[(how & (CASE_EMPTY | CASE_FREE)) != 0 ? PLACE_EMPTY
                                            : (how & CASE_UNCLEAN) != 0           ? PLACE_UNCLEAN

@@ -11,6 +11,7 @@
 #include "test/fault/after.h"
 #include "test/fault/functions.h"
 #include "test/fault/made.h"
+#include "test/disk/small.h"
 
 /* What outputs hold before a call. */
 enum {
@@ -258,26 +259,19 @@ void rig_write_end(rig *r, rig_write *w, firn_status status)
 
 /* ---- opening and closing ---- */
 
-static firn_options options_of(const rig *r, firn_open_mode mode)
+firn_options rig_options(firn_open_mode mode)
 {
-    (void)r;
-    return (firn_options){
-        .struct_size = sizeof(firn_options),
-        .mode = mode,
-        .durable_method = FIRN_DURABLE_DIRECT_DSYNC,
-        .progress = FIRN_PROGRESS_MANUAL,
-        .segment_size = 65536,
-        .group_size_max = 65536,
-        .spare_segments = 1,
-        .content_chunk_size = 65536,
-        .outstanding_max = 64,
-        .index_map_size = UINT64_C(1) << 26,
-    };
+    firn_options options = small_options(mode);
+
+    options.content_chunk_size = 65536;
+    options.outstanding_max = 64;
+    options.index_map_size = UINT64_C(1) << 26;
+    return options;
 }
 
 firn_status rig_open(rig *r, firn_open_mode mode)
 {
-    firn_options options = options_of(r, mode);
+    firn_options options = rig_options(mode);
     firn_status status;
 
     r->openings++;
@@ -304,7 +298,7 @@ firn_status rig_close(rig *r)
 
 void rig_open_other(rig *r, firn_open_mode mode)
 {
-    firn_options options = options_of(r, mode);
+    firn_options options = rig_options(mode);
     firn_error err;
 
     if (place_open(&r->other_seat, &r->other_heap, &options, false, &r->other, &err) != FIRN_OK) {

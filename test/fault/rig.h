@@ -156,6 +156,8 @@ bool rig_make_room(rig *r);
 /** What the call said. */
 void rig_write_end(rig *r, rig_write *w, firn_status status);
 
+/** What every ledger here is opened with. */
+firn_options rig_options(firn_open_mode mode);
 /** Opens and closes r->ledger, through the rules above: as firn_open() and firn_close(). */
 firn_status rig_open(rig *r, firn_open_mode mode);
 firn_status rig_close(rig *r);

@@ -124,22 +124,13 @@ static void sweep_case(const fault_case *c, tally *t)
 
 /* ---- before ---- */
 
-static const firn_options seed_options = {.struct_size = sizeof seed_options,
-                                          .mode = FIRN_OPEN_CREATE,
-                                          .durable_method = FIRN_DURABLE_DIRECT_DSYNC,
-                                          .progress = FIRN_PROGRESS_MANUAL,
-                                          .segment_size = 65536,
-                                          .group_size_max = 65536,
-                                          .spare_segments = 1,
-                                          .content_chunk_size = 65536,
-                                          .index_map_size = UINT64_C(1) << 26};
-
 static firn_ledger *seed_open(place_seat *seat, frn_heap *heap)
 {
+    firn_options options = rig_options(FIRN_OPEN_CREATE);
     firn_ledger *ledger;
     firn_error err;
 
-    if (place_open(seat, heap, &seed_options, false, &ledger, &err) != FIRN_OK) {
+    if (place_open(seat, heap, &options, false, &ledger, &err) != FIRN_OK) {
         (void)fprintf(stderr, "seed: %s\n", err.text);
         abort();
     }
